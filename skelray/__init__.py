@@ -1,0 +1,1 @@
+"""Fair sweeps over self-supervised pretraining methods for skeleton action recognition."""

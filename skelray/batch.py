@@ -1,0 +1,75 @@
+"""What a loader yields, and the letters that name its axes everywhere in skelray.
+
+N clips   M bodies per clip   B = N * M bodies   T frames   V joints   C coordinates (metres)
+P tokens per body, time varies slowest   K visible tokens   D width   F numbers in one cell
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from skelray.schema import Strict
+
+
+class View(Strict):
+    """One look at a clip. A method lists the views it wants; the loader makes them; neither knows the other."""
+
+    frames: int = Field(120, ge=1)  # after resampling
+    crop: tuple[float, float] = (0.5, 1.0)  # share of the clip's frames that is kept, drawn evenly
+    crop_minimum: int | None = Field(None, ge=1)  # frames; None: 64 at 120 frames, in proportion otherwise
+    centred: bool = False  # True: the crop lies in the middle instead of anywhere
+    augment: tuple[str, ...] = ("rotate",)  # names of functions in skelray.data.augment, applied in this order
+
+    @model_validator(mode="after")
+    def crop_is_a_range(self) -> "View":
+        if not 0 < self.crop[0] <= self.crop[1] <= 1:
+            raise ValueError(f"crop {self.crop} is not a range within 0..1")
+        return self
+
+    @property
+    def shortest_crop(self) -> int:
+        """Frames below which no clip is cropped (MAMP: 64 of 120)."""
+        return self.crop_minimum or max(1, round(64 * self.frames / 120))
+
+
+def test_view(frames: int) -> View:
+    """The view of every evaluation: the central 95 % of the clip, no augmentation (MAMP's code)."""
+    return View(frames=frames, crop=(0.95, 0.95), crop_minimum=1, centred=True, augment=())
+
+
+test_view.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some clips, seen in one or more views. Absent bodies are zeros in every view."""
+
+    views: Sequence[Float[Tensor, "N M _ V C"]]  # the number of frames may differ between views
+    present: Bool[Tensor, "N M"]  # False where a clip has fewer than M bodies
+    label: Int[Tensor, " N"]  # for probes and fine-tuning; a pretraining loss never reads it
+    generator: torch.Generator  # the only source of randomness of a loss; on the device of the views
+
+    def bodies(self, view: int = 0) -> Float[Tensor, "B T V C"]:
+        """One view with the bodies folded into the batch: each body is encoded by itself."""
+        return self.views[view].flatten(0, 1)
+
+    def split(self, parts: int) -> list["Batch"]:
+        """Equal pieces for gradient accumulation; they draw from one generator, one after the other."""
+        pieces = zip(*(v.chunk(parts) for v in (*self.views, self.present, self.label)), strict=True)
+        return [replace(self, views=piece[:-2], present=piece[-2], label=piece[-1]) for piece in pieces]
+
+
+class Source(Protocol):
+    """Where training batches come from: a pure function of the step, so a resume needs no replay."""
+
+    @property
+    def clips(self) -> int:
+        """Clips in one epoch."""
+
+    def batch(self, step: int, size: int) -> Any:
+        """This rank's share of the `size` clips of optimiser step `step` (global, counted from 0)."""

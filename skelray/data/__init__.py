@@ -1,0 +1,1 @@
+"""Clips, where they come from and how they become batches."""

@@ -1,0 +1,1 @@
+"""Protocols of measurement, one a file: what a frozen encoder is worth."""

@@ -1,0 +1,43 @@
+"""The contract of a pretraining method: a Config, a loss, and an encoder to hand on."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from skelray.batch import View
+from skelray.layers.encoder import EncoderConfig
+from skelray.schema import Strict
+from skelray.skeletons import Skeleton
+from skelray.trainable import Trainable
+
+
+class MethodConfig(Strict):
+    """What every method's config has; `name` is a Literal in each: the name of its file."""
+
+    name: str
+    encoder: EncoderConfig = EncoderConfig()
+    crop: tuple[float, float] = (0.5, 1.0)  # share of a clip's frames that a training view keeps
+    crop_minimum: int | None = Field(None, ge=1)  # frames; None: 64 at 120 frames, in proportion otherwise
+    augment: tuple[str, ...] = ("rotate",)  # augmentations of a training view, in order
+    count_absent: bool = False  # True: absent bodies count in the loss, as in the authors' code
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The looks at a clip that the loss wants, in the order of Batch.views."""
+        return (View(frames=self.encoder.frames, crop=self.crop, crop_minimum=self.crop_minimum, augment=self.augment),)
+
+
+class Method(Trainable):
+    """One pretraining method: `Method(cfg, skeleton)`, then loss(batch) to train and pretrained(x) to evaluate."""
+
+    Config: ClassVar[type[MethodConfig]]
+
+    def __init__(self, cfg: MethodConfig, skeleton: Skeleton):
+        super().__init__()
+
+    @abstractmethod
+    def pretrained(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B P D"]:
+        """What evaluation takes away: the final, normalised tokens of complete bodies, coordinates in metres."""

@@ -1,0 +1,1 @@
+"""Tables and pictures from a results folder: no torch, no Ray."""

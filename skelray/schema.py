@@ -1,0 +1,38 @@
+"""The one base class of every config: closed, frozen and typed; and how its errors are told to a user."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from skelray.errors import near
+
+
+class Strict(BaseModel):
+    """A config that knows all its fields: an unknown key is an error, never a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+def problems(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
+    """Each mistake in a config as (dotted key, sentence for the user); unknown keys come with the nearest known one."""
+    found = []
+    for entry in error.errors(include_url=False):
+        path = [str(part) for part in entry["loc"]]
+        message = entry["msg"].removeprefix("Value error, ")
+        if entry["type"] == "extra_forbidden":
+            message = "unknown key" + near(path[-1], known_keys(model, path[:-1]))
+        elif entry["type"] not in ("missing", "value_error"):
+            message += f", not {entry['input']!r}"
+        found.append((".".join(path), message))
+    return found
+
+
+def known_keys(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The fields of the config that lies at `path` below `model`, as far as plain nesting tells."""
+    for part in path:
+        field = model.model_fields.get(part)
+        inner: Any = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return list(model.model_fields)
+        model = inner
+    return list(model.model_fields)
