@@ -1,14 +1,13 @@
 """The contract of a pretraining method: a Config, a loss, and an encoder to hand on."""
 
-from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
 from skelray.batch import View
-from skelray.layers.encoder import EncoderConfig
+from skelray.layers.encoder import Encoder, EncoderConfig
 from skelray.schema import Strict
 from skelray.skeletons import Skeleton
 from skelray.trainable import Trainable
@@ -34,10 +33,17 @@ class Method(Trainable):
     """One pretraining method: `Method(cfg, skeleton)`, then loss(batch) to train and pretrained(x) to evaluate."""
 
     Config: ClassVar[type[MethodConfig]]
+    encoder: Encoder
 
-    def __init__(self, cfg: MethodConfig, skeleton: Skeleton):
+    def __init__(self, cfg: Any, skeleton: Skeleton):
         super().__init__()
+        self.cfg = cfg
 
-    @abstractmethod
     def pretrained(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B P D"]:
         """What evaluation takes away: the final, normalised tokens of complete bodies, coordinates in metres."""
+        tokens: Tensor = self.encoder(x)
+        return tokens
+
+    def tables(self) -> set[str]:
+        """Every parameter that is looked up rather than multiplied: those that belong to no linear layer or norm."""
+        return {name for name, _ in self.named_parameters() if name.rpartition(".")[2] not in ("weight", "bias")}
