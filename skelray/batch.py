@@ -6,7 +6,7 @@ P tokens per body, time varies slowest   K visible tokens   D width   F numbers 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -64,6 +64,7 @@ class Batch:
         return [replace(self, views=piece[:-2], present=piece[-2], label=piece[-1]) for piece in pieces]
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where training batches come from: a pure function of the step, so a resume needs no replay."""
 

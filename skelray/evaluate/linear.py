@@ -1,0 +1,123 @@
+"""The linear probe: affine-free batch norm and one linear layer on frozen features (MAMP's recipe).
+
+SGD with momentum 0.9, no weight decay, cosine from the learning rate to 0, 100 epochs of batches of 256. Papers differ
+in the learning rate (MAMP 0.1, AMR 0.01) and it decides more than the method does, so every method gets the same grid
+and validation chooses.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from skelray.evaluate.features import Labelled
+from skelray.optim import OptimConfig
+from skelray.rng import generator, seed_for
+from skelray.schema import Strict
+from skelray.train import TrainConfig, train
+from skelray.trainable import Losses, Trainable
+
+
+class LinearConfig(Strict):
+    """The probe's recipe; `lr` is a grid."""
+
+    lr: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)  # peak, for the whole batch
+    epochs: int = Field(100, ge=1)
+    batch: int = Field(256, ge=2)  # clips; all of them where there are fewer
+    momentum: float = Field(0.9, ge=0, lt=1)
+
+    @field_validator("lr")
+    @classmethod
+    def grid_is_a_grid(cls, lr: tuple[float, ...]) -> tuple[float, ...]:
+        if not lr or min(lr) <= 0 or len(set(lr)) < len(lr):
+            raise ValueError(f"lr {list(lr)} must list one or more different learning rates above 0")
+        return lr
+
+
+def choose(train: Labelled, val: Labelled, cfg: LinearConfig, *, seed: int) -> tuple[dict[str, float], LinearConfig]:
+    """Fit one head for each learning rate and keep what is best on validation clips; of equals the smallest.
+
+    Returns the accuracy (a share of 1), the learning rate it came from, and the config with that rate alone.
+    """
+    hits = (fit(train, cfg, seed=seed).classes(val.features) == val.label).double().mean(1)
+    accuracy, lr = max(zip(hits.tolist(), cfg.lr, strict=True), key=lambda pair: (pair[0], -pair[1]))
+    return {"linear": accuracy, "linear_lr": lr}, cfg.model_copy(update={"lr": (lr,)})
+
+
+def predict(train: Labelled, query: Float[Tensor, "Q D"], cfg: LinearConfig, *, seed: int) -> Int[Tensor, " Q"]:
+    """The class of each query, from one head. Raises ValueError for a grid: only choose() has labels to choose by."""
+    if len(cfg.lr) != 1:
+        raise ValueError(f"predict takes one learning rate, chosen before; it was given {list(cfg.lr)}")
+    return fit(train, cfg, seed=seed).classes(query)[0]
+
+
+class Heads(Trainable):
+    """H linear heads side by side on one batch norm, each with its own learning rate.
+
+    The heads share nothing that is trained, and for SGD without weight decay a factor on the loss is a factor on the
+    learning rate. So the heads are trained at the highest rate of the grid, each with its loss in proportion.
+    """
+
+    def __init__(self, width: int, classes: int, cfg: LinearConfig, seed: int):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(width, eps=1e-6, affine=False)
+        start = torch.empty(classes, width)
+        nn.init.trunc_normal_(start, std=0.01, generator=generator(seed, "linear", "init"))
+        self.weight = nn.Parameter(start.repeat(len(cfg.lr), 1, 1))  # every head starts from the same weights
+        self.bias = nn.Parameter(torch.zeros(len(cfg.lr), classes))
+        self.register_buffer("share", torch.tensor(cfg.lr) / max(cfg.lr), persistent=False)
+
+    def logits(self, features: Float[Tensor, "N D"]) -> Float[Tensor, "H N Y"]:
+        """Scores of the Y classes by each head."""
+        heads, classes, width = self.weight.shape
+        scores = nn.functional.linear(self.norm(features), self.weight.view(-1, width), self.bias.view(-1))
+        return scores.view(-1, heads, classes).transpose(0, 1)
+
+    def loss(self, batch: Labelled) -> Losses:
+        logits = self.logits(batch.features)
+        label = batch.label.expand(len(logits), -1)
+        losses = cross_entropy(logits.flatten(0, 1), label.flatten(), reduction="none").view_as(label).mean(1)
+        return {"loss": (losses * self.get_buffer("share")).sum()}
+
+    @torch.no_grad()
+    def classes(self, features: Float[Tensor, "N D"]) -> Int[Tensor, "H N"]:
+        """The class each head gives to each clip."""
+        self.eval()
+        return self.logits(features).argmax(-1)
+
+
+class Shuffled:
+    """Batches of cached features: each epoch an addressed permutation, its last incomplete batch dropped."""
+
+    def __init__(self, known: Labelled, seed: int):
+        self.known, self.seed = known, seed
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+
+    @property
+    def clips(self) -> int:
+        return len(self.known)
+
+    def batch(self, step: int, size: int) -> Labelled:
+        epoch, position = divmod(step, self.clips // size)
+        if self._order[0] != epoch:
+            order = torch.randperm(self.clips, generator=generator(self.seed, "linear", "order", epoch))
+            self._order = (epoch, order.to(self.known.label.device))
+        rows = self._order[1][position * size : (position + 1) * size]
+        return Labelled(self.known.features[rows], self.known.label[rows])
+
+
+def fit(known: Labelled, cfg: LinearConfig, *, seed: int) -> Heads:
+    """Train one head for each learning rate of cfg on the device of the features. Raises Diverged."""
+    device = known.features.device
+    size = min(cfg.batch, len(known))
+    heads = Heads(known.features.shape[1], int(known.label.max()) + 1, cfg, seed).to(device)
+    train(
+        heads,
+        Shuffled(known, seed),
+        TrainConfig(clips=cfg.epochs * (len(known) // size) * size, batch=size, reports=1),
+        OptimConfig(kind="sgd", lr=max(cfg.lr), floor=0.0, warmup=0.0, momentum=cfg.momentum, weight_decay=0.0),
+        seed=seed_for(seed, "linear"),
+        device=device,
+    )
+    return heads
