@@ -46,7 +46,7 @@ def by_motion(
     Gumbel-top-k trick. The largest intensity is that of the body. tau <= 0 asks for uniform masking.
     """
     if tau <= 0:
-        return uniform(*intensity.shape, ratio, generator, rule)
+        return uniform(intensity.shape[0], intensity.shape[1], ratio, generator, rule)
     intensity = intensity.float()  # the two logarithms underflow in half precision
     peak = intensity.amax(dim=1, keepdim=True)
     draw = torch.rand(intensity.shape, generator=generator, device=generator.device)
@@ -55,7 +55,7 @@ def by_motion(
 
 
 def motion_intensity(cells: Float[Tensor, "B P F"], joints: int) -> Float[Tensor, "B P"]:
-    """How far the joint of each token moved since the patch before it: mean absolute difference of the F numbers, metres.
+    """How far each token moved since the patch before it: mean absolute difference of its F numbers, in metres.
 
     The first patch has none before it and takes the value of the second (MAMP, Eq. 5).
     """

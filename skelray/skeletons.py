@@ -11,7 +11,7 @@ from skelray.schema import Strict
 
 
 class Skeleton(Strict):
-    """One joint layout. A store carries its own; methods take joint count and channels from it, never from a default."""
+    """One joint layout. A store carries its own; methods take joints and channels from it, never from a default."""
 
     name: str
     joints: tuple[str, ...]  # names, in the order of the data

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def patchify(x: Float[Tensor, "B T V C"], frames: int) -> Float[Tensor, "B P F"]:
-    """Cut a sequence into cells of one joint x `frames` frames: P = T / frames * V, F = frames * C, frame before axis."""
+    """Cut a sequence into cells of one joint x `frames` frames: P = T / frames * V and F = frames * C, frame first."""
     return x.unflatten(1, (-1, frames)).transpose(2, 3).flatten(3).flatten(1, 2)
 
 
