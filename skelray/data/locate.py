@@ -1,0 +1,60 @@
+"""Where the store of a name lies on this machine; the synthetic sets are built there on first use."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from skelray.data import store, synthetic
+from skelray.errors import BadInput, near
+
+READERS = {"nw-ucla": "nw_ucla", "ntu60": "ntu_npz", "ntu120": "ntu_npz"}  # store -> the reader that makes it
+
+
+def folder() -> Path:
+    """The folder of stores: $SKELRAY_STORES, by default ~/.cache/skelray/stores."""
+    return Path(os.environ.get("SKELRAY_STORES") or "~/.cache/skelray/stores").expanduser()
+
+
+def find(name: str) -> Path:
+    """The path of a store: a name in `folder()`, or a path (it holds a "/" or ends in .arrow).
+
+    A synthetic set is built within seconds when it is not there yet. Raises BadInput for a missing store, with the
+    command that would make it.
+    """
+    if name in synthetic.SIZES:
+        return _built(name)
+    if "/" in name or name.endswith(".arrow"):
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path
+        raise BadInput(f"no store at {path}; make it with: skelray data import READER SOURCE {path}")
+    path = folder() / f"{name}.arrow"
+    if path.is_file():
+        return path
+    stores = sorted(file.stem for file in folder().glob("*.arrow"))
+    hint = near(name, {*stores, *READERS, *synthetic.SIZES})
+    reader = READERS.get(name, "READER")
+    raise BadInput(f"no store named {name!r} at {path}{hint}; make it with: skelray data import {reader} SOURCE {path}")
+
+
+def _built(name: str) -> Path:
+    # The recipe's version is part of the name: a newer skelray never trains on an older one's set.
+    path = folder() / f"{name}-{synthetic.VERSION}.arrow"
+    if _whole(path):
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(
+            lock, fcntl.LOCK_EX
+        )  # whoever comes second waits, then finds it built; a dead process holds nothing
+        if not _whole(path):
+            synthetic.build(path, name)
+    return path
+
+
+def _whole(path: Path) -> bool:
+    try:
+        store.open(path)
+    except BadInput:
+        return False
+    return True
