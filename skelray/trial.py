@@ -1,21 +1,33 @@
 """One trial, wired: a config in, numbers out. Knows nothing of Ray.
 
-`val/*` is what a sweep may look at: run() makes it and cannot reach a test clip. `test/*` is made once, by final().
+`val/*` is what a sweep may look at: run() makes it and reaches no test clip. `test/*` is made once, by final().
 """
 
-from typing import Annotated, Any, Literal
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator
+import torch
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from torch import nn
 
-from skelray import methods
-from skelray.errors import near
-from skelray.evaluate.knn import KnnConfig
-from skelray.evaluate.linear import LinearConfig
-from skelray.method import MethodConfig
+from skelray import checkpoint, evaluate, measure, methods
+from skelray.data import locate, splits, store
+from skelray.data.loader import Loader, Pool
+from skelray.errors import BadInput, near
+from skelray.evaluate.features import Labelled
+from skelray.measure import EvaluateConfig
+from skelray.method import Method, MethodConfig
 from skelray.optim import OptimConfig
+from skelray.rng import seed_for
 from skelray.schema import Strict, problems
-from skelray.train import TrainConfig
+from skelray.train import State, TrainConfig, train
+
+Report = Callable[[int, dict[str, float]], None]  # clips seen, metrics; what it raises ends the trial
 
 
 class DataConfig(Strict):
@@ -24,21 +36,7 @@ class DataConfig(Strict):
     store: str = "synthetic"  # a name that skelray.data.locate knows, or a path to an .arrow file
     split: str = "xsub"
     val_subjects: int = Field(2, ge=1)  # at least so many, and at least 10 % of the clips
-
-
-class EvaluateConfig(Strict):
-    """How a frozen encoder is measured. What is chosen here is chosen on validation clips."""
-
-    protocols: tuple[Literal["linear", "knn"], ...] = ("linear", "knn")  # at each report
-    linear: LinearConfig = LinearConfig()
-    knn: KnnConfig = KnnConfig()
-
-    @field_validator("protocols")
-    @classmethod
-    def some_protocol(cls, protocols: tuple[str, ...]) -> tuple[str, ...]:
-        if not protocols:
-            raise ValueError("protocols must name linear, knn or both: a trial without a number is no trial")
-        return protocols
+    val_seed: int = Field(0, ge=0)  # draws them; apart from the trial's seed: all trials meet the same clips
 
 
 def of_its_own_class(value: Any) -> Any:
@@ -70,3 +68,174 @@ class TrialConfig(Strict):
     train: TrainConfig = TrainConfig(epochs=400)
     evaluate: EvaluateConfig = EvaluateConfig()
     seed: int = Field(0, ge=0)
+
+
+def settle(cfg: TrialConfig) -> None:
+    """What a trial asks of its whole process; call it where the process is yours. Numbers repeat on equal threads."""
+    torch.set_num_threads(cfg.train.threads)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a trial works on, found and checked before anything starts."""
+
+    cfg: TrialConfig
+    store: store.Store
+    pool: Pool
+    selection: splits.Selection
+    method: Method
+    device: torch.device
+
+    def features(self, clips: splits.Indices) -> Labelled:
+        """Frozen features of clips of the store."""
+        return measure.features(self.method, self.pool, clips, self.cfg.evaluate)
+
+    def validate(self) -> dict[str, float]:
+        """val/* of the method as it is now."""
+        return measure.validate(self.features, self.selection, self.cfg.evaluate, seed=self.cfg.seed)
+
+    def test(self, protocols: Sequence[str], ledger: Path | None, reader: str) -> dict[str, float]:
+        """test/* of the method as it is now; opens the test side."""
+
+        def opened() -> splits.TestSide:
+            return splits.open_test(self.store, self.cfg.data.split, reader=reader, ledger=ledger)
+
+        return measure.test(self.features, self.selection, opened, self.cfg.evaluate, protocols, seed=self.cfg.seed)
+
+
+def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: str | None = None) -> Prepared:
+    """Open the store, select the clips, build the method under its addressed seed.
+
+    Raises BadInput when the store is missing, cannot serve the config, or is not the one of `fingerprint`.
+    """
+    data = cfg.data
+    opened = store.open(locate.find(data.store))
+    if fingerprint is not None and fingerprint != opened.fingerprint:
+        raise BadInput(
+            f"the store changed since the sweep began: {opened.path} has fingerprint {opened.fingerprint[:12]}, "
+            f"it was {fingerprint[:12]}; bring the old store back, or begin a sweep under another name"
+        )
+    selection = splits.select(opened, data.split, data.val_subjects, data.val_seed)
+    if cfg.train.batch > len(selection.train):
+        raise BadInput(
+            f"train.batch: {cfg.train.batch} clips do not fit into an epoch of {len(selection.train)} "
+            f"({data.store}, {data.split}, without validation); {len(selection.train)} is the most"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(cfg.seed, "init"))
+        method = methods.load(cfg.method.name)(cfg.method, opened.skeleton)
+    device = torch.device(device)
+    return Prepared(cfg, opened, Pool(opened, device), selection, method.to(device), device)
+
+
+def run(
+    cfg: TrialConfig,
+    *,
+    folder: Path,
+    report: Report,
+    device: torch.device | str = "cpu",
+    rank: int = 0,
+    world: int = 1,
+    wrap: Callable[[Method], nn.Module] = lambda method: method,
+    fingerprint: str | None = None,
+) -> dict[str, float]:
+    """Train on the training side without its validation clips; reach no test clip. Returns the last metrics.
+
+    At each of `train.reports` points rank 0 measures val/*, saves a checkpoint in `folder`, and every rank calls
+    report(clips seen, metrics). Called again, it tells the report of the newest checkpoint again and goes on from
+    there, bit for bit on a CPU. `wrap` makes the model that trains (DDP) from the method. Raises BadInput, Diverged.
+    """
+    parts = prepare(cfg, device, fingerprint)
+    return _pretrain(parts, parts.selection.train, parts.validate, folder, report, rank, world, wrap)
+
+
+def final(
+    cfg: TrialConfig,
+    *,
+    folder: Path,
+    report: Report,
+    ledger: Path | None,
+    protocols: Sequence[str] = ("linear", "knn"),
+    reader: str = "final",
+    device: torch.device | str = "cpu",
+    fingerprint: str | None = None,
+) -> dict[str, float]:
+    """Train on the whole training side and open the test side once: test/* for `protocols`, standard and clean.
+
+    `report` hears training losses alone. A finished final repeats its numbers from `folder` without opening the test.
+    """
+    parts = prepare(cfg, device, fingerprint)
+    _refuse(parts, protocols)
+    finished, mine = folder / "final.json", _identity(parts, "everything")
+    if finished.exists() and (known := json.loads(finished.read_text()))["identity"] == mine:
+        return dict(known["metrics"])
+    _pretrain(parts, parts.selection.everything, dict, folder, report)
+    found = parts.test(protocols, ledger, reader)
+    part = finished.with_suffix(".part")
+    part.write_text(json.dumps({"identity": mine, "metrics": found}))
+    os.replace(part, finished)
+    return found
+
+
+def untrained(
+    cfg: TrialConfig,
+    *,
+    ledger: Path | None,
+    protocols: Sequence[str] = ("linear", "knn"),
+    reader: str = "untrained",
+    device: torch.device | str = "cpu",
+    fingerprint: str | None = None,
+) -> dict[str, float]:
+    """The row of the random encoder, by the same protocols as final(): the floor that training has to pass."""
+    parts = prepare(cfg, device, fingerprint)
+    _refuse(parts, protocols)
+    return parts.test(protocols, ledger, reader)
+
+
+def _pretrain(
+    parts: Prepared,
+    clips: splits.Indices,
+    look: Callable[[], dict[str, float]],
+    folder: Path,
+    report: Report,
+    rank: int = 0,
+    world: int = 1,
+    wrap: Callable[[Method], nn.Module] = lambda method: method,
+) -> dict[str, float]:
+    cfg = parts.cfg
+    mine = _identity(parts, "train" if len(clips) == len(parts.selection.train) else "everything")
+    resume = checkpoint.latest(folder)
+    last: dict[str, float] = {}
+    if resume is not None:
+        if resume["identity"] != mine:
+            raise BadInput(f"{folder} holds checkpoints of another trial or another store; choose another folder")
+        last = resume["metrics"]
+        report(resume["clips"], last)  # a kill may have come between the checkpoint and its report
+
+    def reached(seen: int, losses: dict[str, float], state: Callable[[], State]) -> None:
+        nonlocal last
+        last = {**losses, **look()} if rank == 0 else losses
+        if rank == 0:
+            checkpoint.save(folder, {**state(), "identity": mine, "clips": seen, "metrics": last})
+        report(seen, last)
+
+    source = Loader(parts.pool, clips, cfg.method.views, seed=cfg.seed, rank=rank, world=world)
+    model = wrap(parts.method)
+    train(
+        model, source, cfg.train, cfg.optim,
+        seed=cfg.seed, rank=rank, device=parts.device, report=reached, resume=resume,
+    )  # fmt: skip
+    return last
+
+
+def _identity(parts: Prepared, side: str) -> dict[str, str]:
+    """What a checkpoint must agree in before it is continued."""
+    return {"trial": parts.cfg.model_dump_json(), "store": parts.store.fingerprint, "side": side}
+
+
+def _refuse(parts: Prepared, protocols: Sequence[str]) -> None:
+    """Say before training what would go wrong after it."""
+    for name in protocols:
+        evaluate.load(name)
+    if len(parts.selection.everything) == parts.store.clips:
+        raise BadInput(f"{parts.store.path} has no test clip under the split {parts.cfg.data.split}")

@@ -7,6 +7,7 @@ body in), and a probe is fitted on un-augmented test views, so that one pass of 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -26,6 +27,11 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def where(self, chosen: np.ndarray) -> "Labelled":
+        """The clips for which a boolean array is true."""
+        mask = torch.from_numpy(chosen).to(self.label.device)
+        return Labelled(self.features[mask], self.label[mask])
 
 
 def extract(encode: Encode, batches: Iterable[Batch]) -> Labelled:

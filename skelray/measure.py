@@ -1,0 +1,96 @@
+"""What a frozen encoder is worth on a store: val/* for selection, test/* once.
+
+Whatever a protocol leaves open (the probe's learning rate) is chosen on validation clips, for val/* and test/* alike.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+
+from skelray import evaluate
+from skelray.batch import test_view
+from skelray.data.loader import Pool, fixed
+from skelray.data.splits import Indices, Selection, TestSide
+from skelray.errors import near
+from skelray.evaluate.features import Labelled, extract
+from skelray.evaluate.knn import KnnConfig
+from skelray.evaluate.linear import LinearConfig
+from skelray.method import Method
+from skelray.schema import Strict
+
+Features = Callable[[Indices], Labelled]  # of clips of a store, in their order
+
+
+class EvaluateConfig(Strict):
+    """How a frozen encoder is measured; each protocol has its own part."""
+
+    protocols: tuple[str, ...] = Field(("linear", "knn"), min_length=1)  # files of skelray.evaluate; for val/*
+    linear: LinearConfig = LinearConfig()
+    knn: KnnConfig = KnnConfig()
+    size: int = Field(64, ge=1)  # clips encoded at once
+
+    @field_validator("protocols")
+    @classmethod
+    def known_protocols(cls, protocols: tuple[str, ...]) -> tuple[str, ...]:
+        for name in protocols:
+            if name not in evaluate.available():
+                hint = near(name, evaluate.available())
+                raise ValueError(f"no protocol {name!r}{hint} (there are {', '.join(evaluate.available())})")
+        return protocols
+
+
+def features(method: Method, pool: Pool, clips: Indices, cfg: EvaluateConfig) -> Labelled:
+    """Frozen features of whole clips, in eval mode; the method is left in the mode it was in. Raises Diverged."""
+    training = method.training
+    method.eval()
+    try:
+        return extract(method.pretrained, fixed(pool, clips, test_view(method.cfg.encoder.frames), cfg.size))
+    finally:
+        method.train(training)
+
+
+def validate(features: Features, selection: Selection, cfg: EvaluateConfig, *, seed: int) -> dict[str, float]:
+    """val/* by every protocol of the config: fitted on the clips of training, scored on the held-out subjects."""
+    train, val = features(selection.train), features(selection.val)
+    found: dict[str, float] = {}
+    for name in cfg.protocols:
+        found |= evaluate.load(name).choose(train, val, getattr(cfg, name), seed=seed)[0]
+    return {f"val/{key}": value for key, value in found.items()}
+
+
+def test(
+    features: Features,
+    selection: Selection,
+    open_test: Callable[[], TestSide],
+    cfg: EvaluateConfig,
+    protocols: Sequence[str],
+    *,
+    seed: int,
+) -> dict[str, float]:
+    """test/* by each protocol, fitted on the whole training side; the test side is opened when all is chosen.
+
+    Rows ending in `_clean` leave out test clips whose exact copy lies on the training side; they are missing when
+    nothing remains.
+    """
+    everything = features(selection.everything)
+    train = everything.where(np.isin(selection.everything, selection.train))
+    val = everything.where(np.isin(selection.everything, selection.val))
+    chosen = {
+        name: evaluate.load(name).choose(train, val, getattr(cfg, name), seed=seed)[1]
+        for name in dict.fromkeys(protocols)
+    }
+    side = open_test()
+    query, clean = features(side.standard), torch.from_numpy(np.isin(side.standard, side.clean))
+    found = {"test/clips": float(len(side.standard)), "test/clips_clean": float(len(side.clean))}
+    for name, settled in chosen.items():
+        hits = evaluate.load(name).predict(everything, query.features, settled, seed=seed) == query.label
+        hits = hits.double().cpu()
+        found[f"test/{name}"] = hits.mean().item()
+        if len(side.clean):
+            found[f"test/{name}_clean"] = hits[clean].mean().item()
+    return found
+
+
+test.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
