@@ -1,97 +1,214 @@
-"""What happened in a sweep: the events, the journal they are kept in while it runs, and the folder it leaves behind."""
+"""The folder that a sweep leaves behind: tables, the sweep as run, its environment, the best config."""
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from skelray import yaml_file
 from skelray.errors import BadInput
+from skelray.events import Ended, Event, Reported, Started, Trial, fold
 
-Kind = Literal["search", "final", "floor"]  # a sampled trial, a finalist, an untrained encoder
-State = Literal["complete", "pruned", "failed"]
-
-
-class Fact(BaseModel):
-    """Base of the events: closed and frozen, but a metric may be nan, for a measurement is not a config."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
-
-
-class Started(Fact):
-    """A trial began, or began again after an interruption; the trial's full config is the JSON form of TrialConfig."""
-
-    event: Literal["started"] = "started"
-    trial: str
-    method: str
-    kind: Kind = "search"
-    seed: int
-    config: dict[str, Any]
-    time: float  # unix seconds
+_TIME = pa.timestamp("us", tz="UTC")
+_TRIALS = {
+    "trial": pa.string(), "method": pa.string(), "kind": pa.string(), "state": pa.string(), "value": pa.float64(),
+    "clips": pa.int64(), "seconds": pa.float64(), "seed": pa.int64(), "started": _TIME, "ended": _TIME,
+    "reason": pa.string(), "config": pa.string(),
+}  # fmt: skip
+_HISTORY = {
+    "trial": pa.string(), "clips": pa.int64(), "metric": pa.string(), "value": pa.float64(), "time": _TIME,
+}  # fmt: skip
 
 
-class Reported(Fact):
-    """A trial measured itself after `clips` clips; a later report at the same clips takes the earlier one's place."""
+class Results:
+    """The folder `results/<name>`: what a sweep leaves behind, small enough to be committed.
 
-    event: Literal["reported"] = "reported"
-    trial: str
-    clips: int = Field(ge=0)
-    metrics: dict[str, float]
-    time: float  # unix seconds
+    sweep.yaml (as run), environment.json, trials.parquet (one row a search trial that ended), finals.parquet (finalists
+    and untrained encoders), history.parquet (every measured point), best.yaml. Readers raise BadInput on a folder that
+    is not one or not whole.
+    """
 
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
 
-class Ended(Fact):
-    """A trial is over for good, unless it is Started again."""
+    def create(self, sweep: dict[str, Any], environment: dict[str, Any]) -> None:
+        """Begin the folder, or go on with it. Raises BadInput when it belongs to another sweep or to other data.
 
-    event: Literal["ended"] = "ended"
-    trial: str
-    state: State
-    reason: str = ""  # why it failed or was stopped
-    time: float  # unix seconds
-    seconds: float = Field(ge=0)  # spent training, all of its lives together
+        What differs in the environment of a later run is added to `environment.json` under `resumed`.
+        """
+        sweep, environment = json.loads(json.dumps(sweep)), json.loads(json.dumps(environment))
+        if (self.folder / "sweep.yaml").exists():
+            self._same(sweep, environment)
+            return
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise BadInput(f"{self.folder} holds something other than results; choose another --name or --results")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_json("environment.json", environment)
+        yaml_file.write(self.folder / "sweep.yaml", sweep)  # last: a folder with sweep.yaml has an environment
 
+    def write(self, events: Iterable[Event], objective: str) -> None:
+        """Write the three tables from all events so far; trials that have not ended are left out."""
+        told = [(trial, ended) for trial in fold(events).values() if (ended := trial.ended)]
+        rows = [_row(trial, ended, objective) for trial, ended in told]
+        search = [row for row in rows if row["kind"] == "search"]
+        finals = [row for row in rows if row["kind"] != "search"]
+        plain = {name: column for name, column in _TRIALS.items() if name != "kind"}
+        self._write_table("trials.parquet", plain, search)
+        self._write_table("finals.parquet", _TRIALS, finals)
+        self._write_table("history.parquet", _HISTORY, [point for trial, _ in told for point in _history(trial)])
 
-Event = Started | Reported | Ended
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+    def write_best(self, config: dict[str, Any]) -> None:
+        """Write best.yaml, a trial config that runs by itself."""
+        yaml_file.write(self.folder / "best.yaml", config)
 
+    def trials(self) -> pd.DataFrame:
+        """One row a search trial: trial, method, state, value, clips, seconds, ..., config (JSON), and its metrics."""
+        return self._read_table("trials.parquet", [name for name in _TRIALS if name != "kind"])
 
-class Journal:
-    """Events as JSON lines in one file; one process writes it, and a killed writer costs at most the line it was in."""
+    def finals(self) -> pd.DataFrame:
+        """The same columns for finalists and untrained encoders, told apart by `kind`."""
+        return self._read_table("finals.parquet", list(_TRIALS))
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+    def history(self) -> pd.DataFrame:
+        """Every measured point of every ended trial: trial, clips, metric, value, time."""
+        return self._read_table("history.parquet", list(_HISTORY))
 
-    def append(self, event: Event) -> None:
-        """Add one line and hand it to the operating system before returning."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._mend()
-        with self.path.open("ab") as file:
-            file.write(event.model_dump_json().encode() + b"\n")
+    def sweep(self) -> dict[str, Any]:
+        """The sweep as it was run."""
+        return yaml_file.read(self._file("sweep.yaml")).data
 
-    def read(self) -> list[Event]:
-        """All events in the order of writing; a last line without its end is left out, any other bad line is refused."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().split(b"\n")[:-1]  # what follows the last line end was torn by a kill
-        events = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                events.append(_EVENT.validate_json(line))
-            except ValidationError as error:
-                problem = error.errors(include_url=False)[0]["msg"]
-                message = (
-                    f"{self.path}:{number}: not an event of a sweep ({problem}); delete this line to go on without it"
-                )
-                raise BadInput(message) from error
+    def best(self) -> dict[str, Any]:
+        """The best trial's config."""
+        return yaml_file.read(self._file("best.yaml")).data
+
+    def environment(self) -> dict[str, Any]:
+        """What the sweep ran on, as skelray.environment.describe() made it."""
+        path = self._file("environment.json")
+        try:
+            found = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise BadInput(f"{path}: not whole JSON ({error})") from error
+        if not isinstance(found, dict):
+            raise BadInput(f"{path}: a JSON object is due")
+        return found
+
+    def events(self) -> list[Event]:
+        """The events of every ended trial again, from the tables; one Started a trial, points in order of clips."""
+        points: dict[str, dict[tuple[int, pd.Timestamp], dict[str, float]]] = {}
+        for trial, clips, metric, value, time in self.history().itertuples(index=False):
+            points.setdefault(trial, {}).setdefault((clips, time), {})[metric] = value
+        events: list[Event] = []
+        for row in [*self.trials().to_dict("records"), *self.finals().to_dict("records")]:
+            trial, kind = row["trial"], row.get("kind", "search")
+            config, started, ended = json.loads(row["config"]), row["started"].timestamp(), row["ended"].timestamp()
+            events.append(
+                Started(trial=trial, method=row["method"], kind=kind, seed=row["seed"], config=config, time=started)
+            )
+            for (clips, time), metrics in sorted(points.get(trial, {}).items()):
+                events.append(Reported(trial=trial, clips=clips, metrics=metrics, time=time.timestamp()))
+            events.append(
+                Ended(trial=trial, state=row["state"], reason=row["reason"], time=ended, seconds=row["seconds"])
+            )
         return events
 
-    def _mend(self) -> None:
-        """Cut off a torn last line, which would swallow the next one."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return
-        with self.path.open("rb+") as file:
-            file.seek(-1, 2)
-            if file.read(1) != b"\n":
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
+    def _same(self, sweep: dict[str, Any], environment: dict[str, Any]) -> None:
+        other = difference(self.sweep(), sweep)
+        if other is not None:
+            key, before, now = other
+            raise BadInput(
+                f"{self.folder} holds the results of another sweep: {key} was {before!r} there and is {now!r} now;"
+                " choose another --name, or delete the folder"
+            )
+        known = self.environment()
+        before, now = (each.get("data", {}).get("fingerprint") for each in (known, environment))
+        if before != now:
+            raise BadInput(
+                f"{self.folder}: the data changed since this sweep began (fingerprint {before} then, {now} now);"
+                " bring the old store back, or choose another --name"
+            )
+        last = dict(known)
+        for later in known.get("resumed", []):
+            last.update(later)
+        changed = {
+            key: value for key, value in environment.items() if key not in ("id", "created") and last.get(key) != value
+        }
+        if changed:
+            later = {"created": environment.get("created"), **changed}
+            self._write_json("environment.json", known | {"resumed": [*known.get("resumed", []), later]})
+
+    def _file(self, name: str) -> Path:
+        if not (self.folder / "sweep.yaml").is_file():
+            raise BadInput(f"{self.folder} is not a results folder: it has no sweep.yaml")
+        path = self.folder / name
+        if not path.is_file():
+            raise BadInput(f"{self.folder} has no {name}: the sweep was stopped before; the same command continues it")
+        return path
+
+    def _read_table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        path = self._file(name)
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            raise BadInput(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from error
+        missing = [column for column in columns if column not in table.column_names]
+        if missing:
+            raise BadInput(f"{path}: the column {missing[0]!r} is missing; this is not a table of a sweep")
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
+
+    def _write_table(self, name: str, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+        metrics = sorted({key for row in rows for key in row if key not in _TRIALS and key not in _HISTORY})
+        schema = pa.schema(columns | {metric: pa.float64() for metric in metrics})
+        table = pa.Table.from_pylist(rows, schema=schema)
+        self._whole(name, lambda path: pq.write_table(table, path))
+
+    def _write_json(self, name: str, data: dict[str, Any]) -> None:
+        self._whole(name, lambda path: path.write_text(json.dumps(data, indent=2) + "\n"))
+
+    def _whole(self, name: str, write: Callable[[Path], object]) -> None:
+        """The file appears whole or not at all."""
+        unfinished = self.folder / f".{name}.{os.getpid()}"
+        try:
+            write(unfinished)
+            os.replace(unfinished, self.folder / name)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def difference(before: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:
+    """The first dotted key at which two plain documents differ, with both values; None when they are equal."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in [*before, *(each for each in now if each not in before)]:
+            found = difference(before.get(name), now.get(name), f"{key}.{name}" if key else name)
+            if found is not None:
+                return found
+        return None
+    return None if before == now else (key, before, now)
+
+
+def _row(trial: Trial, ended: Ended, objective: str) -> dict[str, Any]:
+    begun, last = trial.started, trial.last
+    return last | {
+        "trial": begun.trial, "method": begun.method, "kind": begun.kind, "state": ended.state,
+        "value": None if ended.state == "failed" else last.get(objective),
+        "clips": trial.clips, "seconds": ended.seconds, "seed": begun.seed,
+        "started": _moment(begun.time), "ended": _moment(ended.time), "reason": ended.reason,
+        "config": json.dumps(begun.config, sort_keys=True),
+    }  # fmt: skip
+
+
+def _history(trial: Trial) -> list[dict[str, Any]]:
+    return [
+        {"trial": trial.started.trial, "clips": clips, "metric": metric, "value": value, "time": _moment(time)}
+        for (clips, metric), (value, time) in sorted(trial.points.items())
+    ]
+
+
+def _moment(time: float) -> datetime:
+    return datetime.fromtimestamp(time, UTC)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from skelray.results import Event
+from skelray.events import Event
 
 
 def check(uri: str) -> str:
@@ -12,7 +12,7 @@ def check(uri: str) -> str:
 
 
 class Tracker:
-    """Sends a sweep's events to MLflow; sending never blocks and never raises, and the same event twice adds nothing."""
+    """Sends events to MLflow; sending never blocks and never raises, and the same event twice adds nothing."""
 
     def __init__(self, uri: str, name: str, tags: dict[str, str]) -> None:
         raise NotImplementedError
