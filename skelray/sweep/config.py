@@ -1,0 +1,213 @@
+"""A sweep file: a whole experiment, read, checked and resolved into a Plan before anything starts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+
+from skelray import methods, yaml_file
+from skelray.errors import BadInput, near
+from skelray.schema import Strict
+from skelray.sweep import space as spaces_of
+from skelray.sweep.layers import Layer, build, flatten, lay
+from skelray.sweep.serve import Serving
+from skelray.sweep.space import SearchSpace
+from skelray.trial import TrialConfig
+from skelray.yaml_file import Document
+
+LENT = {"price", "trial", "overrides", "budget", "resources", "final"}  # what a sweep takes from `under`
+Settings = Annotated[dict[str, Any], BeforeValidator(flatten)]  # dotted key -> value
+
+
+class Section(Strict):
+    """A part of a sweep file; text is never taken for a number."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Objective(Section):
+    """What a search maximises or minimises: a number made on held-out training subjects."""
+
+    metric: str = "val/linear"
+    mode: Literal["max", "min"] = "max"
+
+    @field_validator("metric")
+    @classmethod
+    def is_made_on_validation(cls, metric: str) -> str:
+        if not metric.startswith("val/"):
+            raise ValueError(f"{metric!r} is not made on validation clips; select on val/linear or val/knn")
+        return metric
+
+
+class Budget(Section):
+    """How much a search may spend, and when it gives a trial up (successive halving on clips seen)."""
+
+    trials: int = Field(ge=1)  # for each method
+    unit: Literal["clips"] = "clips"
+    grace: int = Field(ge=1)  # clips that every trial sees before it may be stopped
+    reduction: int = Field(3, ge=2)  # one of so many trials goes on at each rung
+
+
+class Resources(Section):
+    """What one trial occupies, and how many run at a time."""
+
+    workers: int = Field(1, ge=1)  # processes of one trial
+    cpus: int = Field(1, ge=1)  # for each worker
+    gpus: float = Field(0, ge=0)  # for each worker
+    concurrent: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    launcher: Literal["auto", "train", "inline"] = "auto"
+
+
+class Final(Section):
+    """What happens to the best: trained again on train + val with other seeds, tested once."""
+
+    top: int = Field(1, ge=1)  # configurations for each method
+    seeds: int = Field(2, ge=0)  # 0: no finals, test stays unread
+    protocols: list[Literal["linear", "knn"]] = Field(["linear", "knn"], min_length=1)
+
+
+class SweepConfig(Section):
+    """`sweeps/NAME.yaml`."""
+
+    name: str | None = None  # None: the file's
+    question: str
+    price: str
+    expected: str
+    spaces: list[str | dict[str, Any]] = Field(min_length=1)  # names, paths, or whole spaces
+    trial: Settings = {}  # over each method's base
+    overrides: dict[str, Settings] = {}  # method -> settings, over `trial`
+    objective: Objective = Objective()
+    budget: Budget
+    resources: Resources = Resources()
+    final: Final = Final()
+    seed: int = Field(0, ge=0)
+    dropped: list[str] = []  # in a sweep as run: what load() left out of the spaces, as sentences
+
+
+class Plan(Strict):
+    """A sweep whose every trial is known to be buildable at the ends of its ranges."""
+
+    name: str
+    sweep: SweepConfig
+    spaces: dict[str, SearchSpace]  # by method
+    dropped: list[str]  # choices that this sweep's frames cannot serve, as sentences
+
+    def trial(self, method: str, values: dict[str, Any]) -> TrialConfig:
+        """The trial at one point of a method's space. Raises BadInput (Unbuildable) when no such trial exists."""
+        fixed = self.sweep.trial, self.sweep.overrides.get(method, {})
+        return build(method, lay(self.spaces[method].base, *fixed, values), self.sweep.seed)
+
+    def document(self) -> dict[str, Any]:
+        """The sweep as run, self-contained: load() reads it back to an equal plan."""
+        whole = self.sweep.model_dump(mode="json")
+        spaces = [space.model_dump(mode="json") for space in self.spaces.values()]
+        return {**whole, "name": self.name, "spaces": spaces, "dropped": self.dropped}
+
+
+def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] = ()) -> Plan:
+    """The plan of a sweep file, or of a search space under the sweep `under` (default: sweeps/quick.yaml nearby).
+
+    `under` lends a sweep file its data, trial, budget, resources and final. `sets` are `dotted.key=value` texts,
+    which win over every layer and leave the search. Raises BadInput with file, line and key.
+    """
+    given = yaml_file.read(file)
+    alone = "spaces" not in given.data and "budget" not in given.data  # a space, not a sweep
+    if alone and "method" not in given.data and "search" not in given.data:
+        raise given.error("", "neither a search space (method, search) nor a sweep (question, spaces, budget)")
+    if alone:
+        lender = yaml_file.read(under or _nearby(given.path, "sweeps/quick.yaml", "name a sweep with --under"))
+        document = lender.setting("spaces", [str(given.path)], str(given.path)).setting("name", given.path.stem, "")
+    else:
+        document = given if under is None else given.taking(yaml_file.read(under), LENT)
+    document, fixed = _set(document, sets)
+    sweep = document.build(SweepConfig, document.data)
+
+    found: dict[str, tuple[SearchSpace, Document, str]] = {}
+    for index, entry in enumerate(sweep.spaces):
+        space, source, at = _space(document, entry, f"spaces.{index}", given)
+        if space.method in found:
+            raise document.error(f"spaces.{index}", f"two spaces for the method {space.method}; one study a method")
+        found[space.method] = space, source, at
+    for method in sweep.overrides.keys() | fixed.keys() - {""}:
+        if method not in found and (method in fixed or not (alone or under)):
+            raise document.error(f"overrides.{method}", f"no space is for this method{near(method, found)}")
+
+    trial = lay(sweep.trial, fixed[""])
+    served, overrides, dropped = dict[str, SearchSpace](), dict[str, Settings](), list(sweep.dropped)
+    for method, (space, source, at) in found.items():
+        mine, theirs = lay(sweep.overrides.get(method, {}), fixed[""]), fixed.get(method, {})
+        overrides[method] = lay({key: value for key, value in mine.items() if key not in fixed[""]}, theirs)
+        layers = [
+            Layer(space.base, source, f"{at}.base".removeprefix(".")),
+            Layer(trial, document, "trial"),
+            Layer(overrides[method], document, f"overrides.{method}"),
+        ]
+        serving = Serving(space, layers, [*fixed[""], *theirs], sweep.seed)
+        served[method] = serving.serve()
+        dropped += serving.dropped
+    overrides = {method: settings for method, settings in overrides.items() if settings}
+    plain = {"name": None, "spaces": list(served), "trial": trial, "overrides": overrides, "dropped": []}
+    name = sweep.name or given.path.stem
+    return Plan(name=name, sweep=sweep.model_copy(update=plain), spaces=served, dropped=dropped)
+
+
+def _set(document: Document, sets: Sequence[str]) -> tuple[Document, dict[str, dict[str, Any]]]:
+    """The file with its own keys set; and the trial keys that were set, by method ("" for every method)."""
+    fixed: dict[str, dict[str, Any]] = {"": {}}
+    for text in sets:
+        key, equals, written = text.partition("=")
+        if not equals or not key.strip():
+            raise BadInput(f"--set {text}: dotted.key=value is due")
+        for name, value in flatten({key.strip(): yaml_file.value(written, f"--set {text}")}).items():
+            head, _, rest = name.partition(".")
+            method, _, below = rest.partition(".")
+            at = name
+            if head == "trial" and rest:
+                fixed[""][rest] = value
+            elif head == "overrides" and below:
+                fixed.setdefault(method, {})[below] = value
+            elif head in SweepConfig.model_fields:
+                document = document.setting(name, value, "--set")
+            elif head in TrialConfig.model_fields:
+                fixed[""][name], at = value, f"trial.{name}"
+            else:
+                hint = near(head, [*SweepConfig.model_fields, *TrialConfig.model_fields])
+                raise BadInput(f"--set {text}: unknown key {head}{hint}")
+            document = replace(document, where=document.where | {at: "--set"})
+    return document, fixed
+
+
+def _space(
+    document: Document, entry: str | dict[str, Any], at: str, given: Document
+) -> tuple[SearchSpace, Document, str]:
+    """One entry of `spaces`: the space, the file it stands in, and its dotted key there."""
+    if isinstance(entry, dict):
+        return _known_method(spaces_of.read(document, entry, at), document, at)
+    if entry == str(given.path):
+        return _known_method(spaces_of.read(given, given.data), given, "")
+    named = "/" not in entry and not entry.endswith(".yaml")
+    wanted = f"search_spaces/{entry}.yaml" if named else entry
+    places = [document.path.parent.parent if named else document.path.parent, Path()]
+    path = next((place / wanted for place in places if (place / wanted).is_file()), None)
+    if path is None:
+        there = sorted({file.stem for place in places for file in place.glob("search_spaces/*.yaml")})
+        known = f" (there are {', '.join(there)})" if named and there else ""
+        raise document.error(at, f"no search space {entry!r}{near(entry, there)}{known}")
+    source = yaml_file.read(path)
+    return _known_method(spaces_of.read(source, source.data), source, "")
+
+
+def _known_method(space: SearchSpace, source: Document, at: str) -> tuple[SearchSpace, Document, str]:
+    if space.method not in methods.available():
+        hint = f"{near(space.method, methods.available())} (there are {', '.join(methods.available())})"
+        raise source.error(f"{at}.method".removeprefix("."), f"no method {space.method!r}{hint}")
+    return space, source, at
+
+
+def _nearby(path: Path, wanted: str, otherwise: str) -> Path:
+    for place in (path.parent.parent, Path()):
+        if (place / wanted).is_file():
+            return place / wanted
+    raise BadInput(f"{path}: a search space runs under {wanted}, which is neither beside it nor here; {otherwise}")
