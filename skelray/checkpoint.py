@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-MANIFEST = "manifest.json"
+MANIFEST, TENSORS, PLAIN = "manifest.json", "tensors.safetensors", "state.json"
 
 
 def save(folder: Path, state: dict[str, Any], keep: int = 2) -> Path:
@@ -22,13 +22,9 @@ def save(folder: Path, state: dict[str, Any], keep: int = 2) -> Path:
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
     tensors: dict[str, Tensor] = {}
     plain = strip(state, "", tensors)
-    save_file(
-        {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, part / "tensors.safetensors"
-    )
-    (part / "state.json").write_text(json.dumps(plain))
-    (part / MANIFEST).write_text(
-        json.dumps({name: digest(part / name) for name in ("tensors.safetensors", "state.json")})
-    )
+    save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, part / TENSORS)
+    (part / PLAIN).write_text(json.dumps(plain))
+    (part / MANIFEST).write_text(json.dumps({name: digest(part / name) for name in (TENSORS, PLAIN)}))
     for file in part.iterdir():
         flush(file)
     target = folder / f"step-{state['step']:09d}"
@@ -48,8 +44,8 @@ def latest(folder: Path) -> dict[str, Any] | None:
             warnings.warn(f"checkpoint {candidate} is passed over: {problem}", stacklevel=2)
             continue
         try:
-            tensors = load_file(candidate / "tensors.safetensors")
-            state: dict[str, Any] = dress(json.loads((candidate / "state.json").read_text()), tensors)
+            tensors = load_file(candidate / TENSORS)
+            state: dict[str, Any] = dress(json.loads((candidate / PLAIN).read_text()), tensors)
         except (OSError, ValueError, SafetensorError) as error:
             warnings.warn(f"checkpoint {candidate} is passed over: {error}", stacklevel=2)
             continue
@@ -66,8 +62,8 @@ def fault(candidate: Path) -> str | None:
     """Why a checkpoint cannot be trusted, or None."""
     try:
         manifest = json.loads((candidate / MANIFEST).read_text())
-        altered = [name for name, expected in manifest.items() if digest(candidate / name) != expected]
-    except (OSError, ValueError, AttributeError) as error:
+        altered = [name for name in (TENSORS, PLAIN) if digest(candidate / name) != manifest[name]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         return f"it is torn ({error})"
     return f"{', '.join(altered)} does not have the recorded sha256" if altered else None
 

@@ -1,0 +1,49 @@
+"""What several test files share: real data by its address, and tiny batches."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from skelray.batch import Batch
+from skelray.rng import generator
+from skelray.skeletons import Skeleton
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real skeleton data; the test is skipped when it is not there, unless it must be."""
+    folder = Path(os.environ.get("SKELRAY_SHARED", REPOSITORY.parent / "shared")) / "data"
+    if not folder.is_dir():
+        if os.environ.get("SKELRAY_REQUIRE_SHARED"):
+            pytest.fail(f"no real skeleton data at {folder}")
+        pytest.skip(f"no real skeleton data at {folder}; set SKELRAY_SHARED")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def five_joints() -> Skeleton:
+    """A trunk of two joints, two arms and a head: enough for every method."""
+    return Skeleton(
+        name="five",
+        joints=("hip", "chest", "hand_left", "hand_right", "head"),
+        parents=(0, 0, 1, 1, 1),
+        mirror=((2, 3),),
+        parts={"trunk": (0, 1, 4), "arm_left": (2,), "arm_right": (3,)},
+    )
+
+
+def tiny_batch(seed: int = 0, clips: int = 4, frames: int = 8, views: int = 1) -> Batch:
+    """Clips of up to two wandering five-joint bodies; the second body of clip 1 is absent."""
+    draw = generator(seed, "tiny")
+    present = torch.ones(clips, 2, dtype=torch.bool)
+    present[1, 1] = False
+    looks = []
+    for _ in range(views):
+        x = 0.1 * torch.randn(clips, 2, frames, 5, 3, generator=draw).cumsum(2)
+        x[~present] = 0
+        looks.append(x)
+    return Batch(looks, present, torch.arange(clips) % 3, generator(seed, "loss"))

@@ -1,0 +1,53 @@
+"""The shape of the project: ceilings, names and doors that no linter checks."""
+
+import ast
+import re
+
+import pytest
+from conftest import REPOSITORY
+
+PACKAGE = sorted((REPOSITORY / "skelray").rglob("*.py"))
+GRAB_BAGS = {"utils", "helpers", "common", "misc", "util", "helper"}
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_no_file_is_above_its_ceiling(path):
+    lines = len(path.read_text().splitlines())
+    assert lines <= (200 if path.parent.name == "methods" else 250)
+
+
+def test_no_grab_bags():
+    assert not [path for path in PACKAGE if path.stem in GRAB_BAGS]
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_nothing_unsafe_is_loaded():
+    forbidden = re.compile(r"allow_pickle=True|weights_only=False|yaml\.load\(|import pickle|torch\.load\(")
+    assert not [str(path) for path in PACKAGE if forbidden.search(path.read_text())]
+
+
+def test_torch_distributed_has_its_doors():
+    doors = {"train.py", "rows.py", "worker.py"}
+    assert not [path.name for path in PACKAGE if "torch.distributed" in path.read_text() and path.name not in doors]
+
+
+def test_imports_of_the_methods_cost_torch_and_nothing_else():
+    import subprocess
+    import sys
+
+    code = "import sys, skelray.methods as m; [m.load(n) for n in m.available()]; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"ray", "optuna", "mlflow", "pyarrow", "pandas", "matplotlib", "scipy"} & set(loaded)
+
+
+def test_a_report_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys, skelray.report, skelray.results; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "ray", "optuna"} & set(loaded)
