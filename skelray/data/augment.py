@@ -4,6 +4,7 @@ Each one draws its numbers apart from using them: the loader draws for the whole
 workers, and each worker uses its slice. `View.augment` names the objects of this module.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,7 +57,11 @@ def _draw_rotation(clips: int, generator: torch.Generator) -> Float[Tensor, "N 3
 def _rotate(x: Float[Tensor, "N M T V C"], angles: Float[Tensor, "N 3"]) -> Float[Tensor, "N M T V C"]:
     if x.shape[-1] != 3:
         raise BadInput(f'the augmentation "rotate" needs three coordinates a joint, not {x.shape[-1]}')
-    return torch.bmm(x.flatten(1, 3), rotations(angles).mT).view_as(x)
+    # Several joints are turned at once by a block-diagonal matrix: a product of width 24 is far faster than one of 3.
+    together = math.gcd(x[0, ..., 0].numel(), 8)
+    eye = torch.eye(together, device=x.device, dtype=x.dtype)
+    blocks = torch.einsum("gh,nij->ngihj", eye, rotations(angles).mT).reshape(len(x), 3 * together, 3 * together)
+    return torch.bmm(x.reshape(len(x), -1, 3 * together), blocks).view_as(x)
 
 
 # About the origin of the coordinates, one rotation for all frames and bodies of a clip; the MAMP family's recipe.

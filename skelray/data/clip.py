@@ -1,5 +1,6 @@
-"""One recorded clip, as readers yield it and the store keeps it."""
+"""One recorded clip, as readers yield it and the store keeps it; and the data set that a reader finds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,3 +40,14 @@ class Clip:
             raise BadInput(f"{self.clip_name}: frame {frame} holds a coordinate that is not finite")
         if not 0 <= self.label < classes:
             raise BadInput(f"{self.clip_name}: label {self.label} is not one of 0..{classes - 1}")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a reader makes of a source: everything `store.write` asks for."""
+
+    name: str  # the store's; splits.json knows official protocols by it
+    skeleton: Skeleton
+    classes: tuple[str, ...]
+    transforms: tuple[str, ...]  # what was done to the coordinates, in words
+    clips: Iterator[Clip]  # read while it is consumed

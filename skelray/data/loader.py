@@ -110,7 +110,7 @@ class Loader:
 
 
 def fixed(pool: Pool, indices: Indices, view: View, size: int) -> Iterator[Batch]:
-    """Every clip once, in order, for evaluation; the last batch may be smaller. The view must leave nothing to chance."""
+    """Every clip once, in order, for evaluation; the last batch may be smaller. Nothing is left to chance."""
     if view.augment or not view.centred or view.crop[0] != view.crop[1]:
         raise ValueError("an evaluation view is centred, of one length, and has no augmentation")
     chance = generator(0, "fixed")

@@ -15,6 +15,13 @@ def folder() -> Path:
     return Path(os.environ.get("SKELRAY_STORES") or "~/.cache/skelray/stores").expanduser()
 
 
+def place(name: str) -> Path:
+    """Where a new store of that name or path is to lie. Raises BadInput for a name that skelray keeps for itself."""
+    if name in synthetic.SIZES:
+        raise BadInput(f"{name!r} is built by skelray itself; choose another name for the store")
+    return Path(name).expanduser() if _is_path(name) else folder() / f"{name}.arrow"
+
+
 def find(name: str) -> Path:
     """The path of a store: a name in `folder()`, or a path (it holds a "/" or ends in .arrow).
 
@@ -23,18 +30,19 @@ def find(name: str) -> Path:
     """
     if name in synthetic.SIZES:
         return _built(name)
-    if "/" in name or name.endswith(".arrow"):
-        path = Path(name).expanduser()
-        if path.is_file():
-            return path
-        raise BadInput(f"no store at {path}; make it with: skelray data import READER SOURCE {path}")
-    path = folder() / f"{name}.arrow"
+    path = place(name)
     if path.is_file():
         return path
+    if _is_path(name):
+        raise BadInput(f"no store at {path}; make it with: skelray data import READER SOURCE {path}")
     stores = sorted(file.stem for file in folder().glob("*.arrow"))
     hint = near(name, {*stores, *READERS, *synthetic.SIZES})
     reader = READERS.get(name, "READER")
-    raise BadInput(f"no store named {name!r} at {path}{hint}; make it with: skelray data import {reader} SOURCE {path}")
+    raise BadInput(f"no store named {name!r} at {path}{hint}; make it with: skelray data import {reader} SOURCE {name}")
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(".arrow")
 
 
 def _built(name: str) -> Path:

@@ -97,6 +97,12 @@ def open_test(store: Store, split: str, *, reader: str, ledger: Path | None) -> 
     return TestSide(standard, clean)
 
 
+def sizes(store: Store, split: str) -> tuple[int, int]:
+    """How many clips lie on the training and on the test side."""
+    train = _training_side(store, split)
+    return int(train.sum()), int((~train).sum())
+
+
 def trains(name: str, split: str, ids: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Whether the official protocol puts a clip on the training side, by its subject, camera or setup number."""
     return np.isin(ids, protocols()[name][split]["train"])

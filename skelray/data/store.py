@@ -149,7 +149,7 @@ def write(
 
 
 def fingerprint(header: dict[str, Any], batch: pa.RecordBatch) -> str:
-    """The sha256 over all that a store says: layout, classes, transforms, columns and, by their digests, coordinates."""
+    """The sha256 over all that a store says: header, columns and, by their digests, coordinates."""
     told = {key: header[key] for key in ("version", "name", "skeleton", "classes", "transforms")}
     total = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for key in NUMBERS:

@@ -92,7 +92,7 @@ def _perform(
     people: dict[str, Array],
     random: np.random.Generator,
 ) -> Float64[np.ndarray, "P T V C"]:
-    """One body a performance, padded to the longest: `action`, or idling when there is none. It stands on the ground."""
+    """One body a performance, padded to the longest, feet on the ground: `action`, or idling when there is none."""
     names = skeletons.layout("kinect25").joints
     seconds = np.arange(FRAMES[1]) / 30
     count = len(who)
