@@ -64,6 +64,12 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    quoted = '"' if set(text) & set("\x85\u2028\u2029") else None  # line ends that plain text would lose
+    return dumper.represent_scalar(_TAG + "str", text, style=quoted)
+
+
+_Dumper.add_representer(str, _text)
 for _name, _pattern, _first in _SCALARS:
     for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
@@ -89,8 +95,10 @@ class Document:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            told = [self.error(".".join(filter(None, (under, key))), text) for key, text in problems(error, model)]
-            raise BadInput("\n".join(str(one) for one in told)) from None
+            told = problems(error, model)
+            meant = [name for _, text in told for name in re.findall(r'did you mean "(.+)"', text)]
+            told = [(k, text) for k, text in told if not (text == "Field required" and k.split(".")[-1] in meant)]
+            raise BadInput("\n".join(str(self.error(f"{under}.{k}".strip("."), text)) for k, text in told)) from None
 
     def taking(self, other: "Document", keys: set[str]) -> "Document":
         """This file with those top-level keys as `other` has them (absent when it lacks them)."""

@@ -1,8 +1,9 @@
 """A search space: one method, its paper's recipe, and which config fields are searched, each with its distribution."""
 
 import json
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
+from optuna.trial import BaseTrial
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from skelray.errors import near
@@ -11,14 +12,6 @@ from skelray.sweep.layers import flatten
 from skelray.yaml_file import Document
 
 Scalar = str | int | float | bool | None
-
-
-class Draw(Protocol):
-    """What of an Optuna trial a distribution needs."""
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int: ...
-    def suggest_categorical(self, name: str, choices: list[Scalar]) -> Any: ...
 
 
 class Dimension(Strict):
@@ -54,7 +47,7 @@ class Float(Dimension):
         """The value as Optuna keeps it."""
         return float(value)
 
-    def draw(self, trial: Draw, name: str) -> Any:
+    def draw(self, trial: BaseTrial, name: str) -> Any:
         """A value, suggested by Optuna."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
@@ -97,7 +90,7 @@ class Int(Dimension):
         """The value as Optuna keeps it."""
         return int(value)
 
-    def draw(self, trial: Draw, name: str) -> Any:
+    def draw(self, trial: BaseTrial, name: str) -> Any:
         """A value, suggested by Optuna."""
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
 
@@ -141,7 +134,7 @@ class Choice(Dimension):
         """The value as Optuna keeps it."""
         return self.labels[self.values.index(value)]
 
-    def draw(self, trial: Draw, name: str) -> Any:
+    def draw(self, trial: BaseTrial, name: str) -> Any:
         """A value, suggested by Optuna."""
         labels = self.labels
         return self.values[labels.index(trial.suggest_categorical(name, labels))]
@@ -172,7 +165,7 @@ class SearchSpace(Strict):
         """Whether a dimension exists when the dimensions before it have these values."""
         return all(key in values and values[key] in wanted for key, wanted in self.search[name].when.items())
 
-    def draw(self, trial: Draw) -> dict[str, Any]:
+    def draw(self, trial: BaseTrial) -> dict[str, Any]:
         """One point of the space: dotted config field -> value, without the dimensions that do not exist there."""
         values: dict[str, Any] = {}
         for name in self.order:
@@ -205,7 +198,7 @@ def read(document: Document, raw: Any, under: str = "") -> SearchSpace:
                 if not target.holds(value):
                     raise document.error(key, f"{value!r} is never drawn there: {other} is {target}")
         if name not in space.order:
-            raise document.error(f"{dot}search.{name}.when", "these conditions wait for one another in a circle")
+            raise document.error(f"{dot}search.{name}.when", "never holds: conditions wait for one another in a circle")
     return space
 
 
@@ -221,7 +214,7 @@ def _dimension(document: Document, raw: Any, key: str) -> Dimension:
     return document.build(SearchSpace.KINDS[kind], raw, key)
 
 
-def _ordered(low: float, high: float, log: bool) -> None:
+def _ordered(low: int | float, high: int | float, log: bool) -> None:
     if low > high:
         raise ValueError(f"low {low} is above high {high}")
     if log and low <= 0:
