@@ -59,7 +59,7 @@ def _facts(opened: store.Store) -> dict[str, str]:
         "clips": f"{opened.clips:,}" + (f", {copies} of them exact copies of another" if copies else ""),
         "frames": _spread(opened.frames, "a clip"),
         "bodies": ", ".join(f"{count:,} clips with {number}" for number, count in bodies.items()),
-        "layout": f"{opened.skeleton.name}: {len(opened.skeleton.joints)} joints, {opened.skeleton.channels} coordinates",
+        "layout": f"{opened.skeleton.name}: {opened.rows.shape[1]} joints, {opened.rows.shape[2]} coordinates",
         "classes": _classes(opened),
         **{what: _numbers(getattr(opened, what)) for what in ("subject", "camera", "setup", "replication")},
         "splits": "; ".join(_sides(opened, split) for split in splits.available(opened)) or "none known for this name",

@@ -3,8 +3,9 @@
 Forward kinematics on the Kinect-25 tree. An action (synthetic.json) says which joints turn, how far, how fast and in
 which phase, as a cycle or as one gesture at some moment of the clip; many differ from a neighbour in one of these
 alone. Subjects differ in bone lengths, posture, tempo, vigour and handedness; each performance in length, phase,
-heading and idle sway; each of the three cameras in its view and in the sensor's jitter. Some performances have a
-bystander as second body. Metres, y up, 30 frames a second, origin at the first frame's mid-spine.
+heading and idle sway, and the sensor jitters. Each performance is seen by one of three cameras, so that no camera
+repeats what another one saw. Some performances have a bystander as second body. Metres, y up, 30 frames a second,
+origin at the first frame's mid-spine.
 """
 
 import json
@@ -48,27 +49,28 @@ def build(path: Path, name: str = "synthetic") -> None:
 
 
 def generate(subjects: int, repetitions: int) -> Iterator[Clip]:
-    """Every action by every subject, `repetitions` times, each seen by three cameras at once."""
+    """Every action by every subject, `repetitions` times before each camera."""
     people = _people()
     for label, action in enumerate(recipe()["actions"]):
         random = np.random.default_rng(seed_for(0, "synthetic", action, repetitions))
-        who = np.repeat(np.arange(subjects), repetitions)
+        takes = [(who, k, c) for who in range(subjects) for k in range(repetitions) for c in range(len(CAMERAS))]
+        who, repetition, camera = np.array(takes).T
         frames = random.integers(*FRAMES, size=len(who), endpoint=True)
         actor = _perform(action, who, frames, people, random)
         actor = np.where(_left_handed(who, random)[:, None, None, None], _mirrored(actor), actor)
-        other = _beside(_perform(None, random.permutation(SUBJECTS)[who % SUBJECTS], frames, people, random), random)
-        accompanied = random.random(len(who)) < BYSTANDERS
-        bodies = _turned(np.stack([actor, other], 1), random.normal(0, 0.3, len(who)), np.zeros(len(who)))
-        for camera, (yaw, pitch) in enumerate(CAMERAS, start=1):
-            seen = _turned(bodies, np.full(len(who), yaw), np.full(len(who), pitch))
-            seen = _measured(seen, random)
-            for number, person in enumerate(who):
-                joints = seen[number, : 1 + accompanied[number], : frames[number]]
-                # To a tenth of a millimetre, so that no platform's last digit changes the fingerprint.
-                joints = np.round(joints - joints[0, 0, 1], 4).astype(np.float32)
-                repetition = number % repetitions + 1
-                clip_name = f"{action}_s{person + 1:02}_r{repetition}_c{camera}"
-                yield Clip(clip_name, joints, label, int(person) + 1, camera, replication=repetition)
+        other = _beside(_perform(None, random.permutation(SUBJECTS)[who], frames, people, random), random)
+        bodies = 1 + (random.random(len(who)) < BYSTANDERS)
+        heading = random.normal(0, 0.3, len(who))
+        yaw, pitch = np.array(CAMERAS)[camera].T
+        seen = _turned(_turned(np.stack([actor, other], 1), heading, np.zeros(len(who))), yaw, pitch)
+        seen = _measured(seen, random)
+        for take in range(len(who)):
+            joints = seen[take, : bodies[take], : frames[take]]
+            # To a tenth of a millimetre, so that no platform's last digit changes the fingerprint.
+            joints = np.round(joints - joints[0, 0, 1], 4).astype(np.float32)
+            person, again, view = int(who[take]) + 1, int(repetition[take]) + 1, int(camera[take]) + 1
+            clip_name = f"{action}_s{person:02}_r{again}_c{view}"
+            yield Clip(clip_name, joints, label, person, view, replication=again)
 
 
 @cache
