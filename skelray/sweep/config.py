@@ -132,7 +132,8 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
         found[space.method] = space, source, at
     for method in sweep.overrides.keys() | fixed.keys() - {""}:
         if method not in found and (method in fixed or not (alone or under)):
-            raise document.error(f"overrides.{method}", f"no space is for this method{near(method, found)}")
+            at = ".".join(["overrides", method, *list(fixed.get(method, {}))[:1]])
+            raise document.error(at, f"no space is for this method{near(method, found)}")
 
     trial = lay(sweep.trial, fixed[""])
     served, overrides, dropped = dict[str, SearchSpace](), dict[str, Settings](), list(sweep.dropped)

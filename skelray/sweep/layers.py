@@ -100,11 +100,14 @@ def build(method: str, flat: Mapping[str, Any], seed: int) -> TrialConfig:
 
 
 def blame(layers: list[Layer], error: Unbuildable) -> BadInput:
-    """The message for a trial of fixed settings that cannot be built: told at the latest layer that gave the key."""
-    for layer in reversed(layers):
-        for key in layer.values:
-            if error.key and overlap(key, error.key):
+    """The message for a trial of fixed settings that cannot be built: told at the latest layer that gave the key,
+    or, when the library's own default does not fit what was given, that gave another key of its section."""
+    key = error.key
+    while key:
+        for layer in reversed(layers):
+            if any(overlap(given, key) for given in layer.values):
                 return layer.error(error.key, error.sentence)
+        key = key.rpartition(".")[0]
     return layers[0].error(error.key, error.sentence)
 
 
@@ -115,12 +118,13 @@ def _validated(model: type[Model], data: dict[str, Any], under: str, flat: Mappi
     except ValidationError as error:
         key, sentence = problems(error, model)[0]
         key = ".".join(filter(None, (under, key)))
-        raise Unbuildable(_closest(key, sentence, flat), sentence) from None
+        raise Unbuildable(
+            _named(key, sentence, [*flat, *(f"{key}.{name}" for name in model.model_fields)]), sentence
+        ) from None
 
 
-def _closest(key: str, sentence: str, flat: Mapping[str, Any]) -> str:
-    """A section says "window 5 does not divide 48": the setting in it whose name the sentence holds, if any."""
-    words = set(re.findall(r"\w+", sentence))
-    inside = [name for name in flat if name.startswith(f"{key}.")]
-    named = [name for name in inside if words & {name.split(".")[-1], name.split(".")[-1].removesuffix("s")}]
-    return named[0] if named else key
+def _named(key: str, sentence: str, settings: list[str]) -> str:
+    """A section says "window 5 does not divide 48": the setting in it that the sentence names first, if any."""
+    inside = {name.split(".")[-1]: name for name in reversed(settings) if name.startswith(f"{key}.")}
+    inside |= {name.removesuffix("s"): inside[name] for name in inside}
+    return next((inside[word] for word in re.findall(r"\w+", sentence) if word in inside), key)
