@@ -201,7 +201,7 @@ class Runs:
                 place = None  # a server knows where its artifacts go
                 if self.uri.startswith("sqlite:///"):
                     place = (Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
-                self._experiment = str(self._client.create_experiment(EXPERIMENT, artifact_location=place))
+                self._experiment = str(self._client.create_experiment(EXPERIMENT, place))
             else:
                 self._experiment = str(known.experiment_id)
         return self._experiment
@@ -220,7 +220,7 @@ def params(config: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Sequ
 
     walk(config, "")
     return {
-        key: value if isinstance(value, str) else json.dumps(value)
+        key: _text(value)
         for key, value in flat.items()
         if value is not None and all(flat.get(other) in wanted for other, wanted in conditions.get(key, {}).items())
     }
@@ -233,6 +233,13 @@ def conditions(sweep: Mapping[str, Any]) -> Conditions:
         for space in sweep.get("spaces", [])
         if isinstance(space, Mapping)
     }
+
+
+def _text(value: Any) -> str:
+    """`4, 8, 12` for a list: one line in MLflow's tables and one category on its axes; JSON would become a column."""
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(each) for each in value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _quoted(text: str) -> str:

@@ -25,8 +25,8 @@ _Action = Callable[[Runs], None]
 _DATABASES = ("postgresql", "mysql", "mssql")
 # Trying again cannot mend these; everything else (no answer, timeout, a locked database, 5xx) may pass.
 _LASTING = {
-    "BAD_REQUEST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS",
-    "PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "MALFORMED_REQUEST", "NOT_IMPLEMENTED",
+    "BAD_REQUEST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST", "PERMISSION_DENIED",
+    "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "MALFORMED_REQUEST", "NOT_IMPLEMENTED",
 }  # fmt: skip
 
 
@@ -51,12 +51,17 @@ def check(uri: str) -> str:
             " MLflow keeps no runs in folders any more"
         )
     try:
-        mlflow_runs.client(uri, timeout=5).search_experiments(max_results=1)
+        ours = mlflow_runs.client(uri, timeout=5).get_experiment_by_name(mlflow_runs.EXPERIMENT)
     except Exception as error:
         raise BadInput(
             f"--tracking-uri {uri}: no MLflow answers there ({_short(error)}); start one with"
             " `mlflow server --backend-store-uri sqlite:///mlflow.db`, or use --tracking-uri none"
         ) from error
+    if ours is not None and ours.lifecycle_stage == "deleted":
+        raise BadInput(
+            f"--tracking-uri {uri}: the experiment {ours.name!r} was deleted there; bring it back with"
+            f" `MLFLOW_TRACKING_URI={uri} mlflow experiments restore --experiment-id {ours.experiment_id}`"
+        )
     return uri
 
 

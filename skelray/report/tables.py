@@ -1,0 +1,103 @@
+"""What a results folder says, as data frames: who is best, what was tried, what failed and why."""
+
+import json
+import math
+from typing import Any
+
+import pandas as pd
+
+from skelray.results import Results
+
+FLOOR = "untrained"
+
+
+def percent(mean: float | None, spread: float | None = None) -> str:
+    """`71.3`, or `71.3 ± 0.8` when there is a spread; shares in, percent out; a dash for what was not measured."""
+    if mean is None or math.isnan(mean):
+        return "-"
+    return f"{100 * mean:.1f}" if spread is None or math.isnan(spread) else f"{100 * mean:.1f} ± {100 * spread:.1f}"
+
+
+def measured(value: float | None, metric: str) -> str:
+    """A metric for people: accuracies (val/*, test/*) in percent, anything else as it is."""
+    if value is None or math.isnan(value):
+        return "-"
+    return percent(value) if metric.startswith(("val/", "test/")) else f"{value:.4g}"
+
+
+def test_metrics(finals: pd.DataFrame) -> list[str]:
+    """The test metrics of a finals table, linear first, each standard test set before its clean one."""
+    found = [column for column in finals.columns if column.startswith("test/") and not column.endswith(" spread")]
+    return sorted(found, key=lambda name: ("linear" not in name, name))
+
+
+def objective(results: Results) -> tuple[str, bool]:
+    """The metric that the sweep selected on, and whether more is better."""
+    asked = results.sweep().get("objective") or {}
+    return str(asked.get("metric", "val/linear")), asked.get("mode", "max") == "max"
+
+
+def leaders(results: Results) -> pd.DataFrame:
+    """One row a finalist (a method's configuration), best test figure first, the untrained encoders last.
+
+    Columns: name, method, kind, seeds, clips, val (the search trial's best), and for each test metric its mean
+    over seeds and, under `<metric> spread`, its standard deviation (n - 1; nan for one seed).
+    """
+    finals, metrics = results.finals(), test_metrics(results.finals())
+    finals = finals[finals["state"] == "complete"]
+    best = best_values(results)
+    rows: list[dict[str, Any]] = []
+    configs = finals["config"].map(_without_seed)
+    for (method, kind, _), seeds in finals.groupby(["method", "kind", configs], sort=False):
+        name = str(method) if kind == "final" else f"{FLOOR} {method}"
+        row: dict[str, Any] = {"name": name, "method": method, "kind": kind, "seeds": len(seeds)}
+        row |= {"clips": int(seeds["clips"].max()), "val": best.get(str(method)) if kind == "final" else None}
+        for metric in metrics:
+            row |= {metric: seeds[metric].mean(), f"{metric} spread": seeds[metric].std(ddof=1)}
+        rows.append(row)
+    columns = ["name", "method", "kind", "seeds", "clips", "val"]
+    columns += [column for metric in metrics for column in (metric, f"{metric} spread")]
+    frame = pd.DataFrame(rows, columns=columns)
+    first = metrics[0] if metrics else "seeds"
+    frame = frame.assign(below=frame["kind"] == "floor")
+    frame = frame.sort_values(["below", first], ascending=[True, False], kind="stable", na_position="last")
+    return frame.drop(columns="below").reset_index(drop=True)
+
+
+def best_values(results: Results) -> dict[str, float]:
+    """Each method's best objective among its trials that ran to the end."""
+    trials, (_, more) = results.trials(), objective(results)
+    complete = trials[(trials["state"] == "complete") & trials["value"].notna()].groupby("method", sort=False)["value"]
+    return {str(method): float(value) for method, value in (complete.max() if more else complete.min()).items()}
+
+
+def searched(results: Results) -> pd.DataFrame:
+    """One column a searched dimension, one row a trial (index: trial): its value as text, empty where it has none."""
+    spaces = [space for space in results.sweep().get("spaces", []) if isinstance(space, dict)]
+    asked = {space["method"]: space.get("search", {}) for space in spaces}
+    rows: dict[str, dict[str, str]] = {}
+    for trial, method, text in results.trials()[["trial", "method", "config"]].itertuples(index=False):
+        flat = _flat(json.loads(text))
+        rows[trial] = {
+            key: _text(flat[key])
+            for key, dimension in asked.get(method, {}).items()
+            if key in flat and all(flat.get(other) in wanted for other, wanted in (dimension.get("when") or {}).items())
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("")
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)
+
+
+def _without_seed(config: str) -> str:
+    return json.dumps({key: value for key, value in json.loads(config).items() if key != "seed"}, sort_keys=True)
