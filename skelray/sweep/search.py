@@ -22,6 +22,7 @@ from skelray.trial import TrialConfig
 State = Literal["complete", "pruned", "failed"]
 
 ASKS = 50  # questions in a row without a new, buildable answer after which a space counts as exhausted
+MODELLED = 10  # of these, how many may come from the model
 KEY, CONFIG, HASH, REASON, STOP = "key", "config", "hash", "reason", "stop"  # user attributes of a trial handed out
 BASELINE, REJECTED, LOST, EXHAUSTED = "baseline", "rejected", "lost", "exhausted"
 
@@ -44,6 +45,16 @@ class Ticket:
     value: float | None = None  # of a complete trial: the objective
 
 
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """Where a trial handed out lies in the database."""
+
+    method: str
+    number: int  # Optuna's, which counts rejected draws too
+    id: int
+    config: TrialConfig
+
+
 class Studies:
     """The search of a plan. `storage`: any SQLAlchemy URL; for SQLite one process alone may use it at a time.
 
@@ -56,7 +67,7 @@ class Studies:
         budget = plan.sweep.budget
         self._pruner = SuccessiveHalvingPruner(min_resource=budget.grace, reduction_factor=budget.reduction)
         self._studies = {m: study.open_study(plan, m, self._storage, storage) for m in plan.spaces}
-        self._handed: dict[str, tuple[str, int]] = {}  # key -> (method, Optuna's number)
+        self._handed: dict[str, _Handed] = {}  # by key
         self._interrupted: list[str] = []
         for method in plan.spaces:
             self._take_up(method)
@@ -76,7 +87,7 @@ class Studies:
         trial = self._frozen(key)
         if trial.state.is_finished():
             return True
-        known, trial_id = trial.intermediate_values, self._id(key)
+        known, trial_id = trial.intermediate_values, self._handed[key].id
         if value is None or not math.isfinite(value):
             self._storage.set_trial_user_attr(trial_id, REASON, f"the objective is {value} at {clips} clips")
             return True
@@ -96,10 +107,10 @@ class Studies:
         if trial.state.is_finished():
             return _STATES[trial.state]
         if reason:
-            self._storage.set_trial_user_attr(self._id(key), REASON, reason)
+            self._storage.set_trial_user_attr(self._handed[key].id, REASON, reason)
         elif state == "complete" and (value is None or not math.isfinite(value)):
-            self._storage.set_trial_user_attr(self._id(key), REASON, f"the objective is {value} at the end")
-        search, number = self._studies[self._handed[key][0]], self._handed[key][1]
+            self._storage.set_trial_user_attr(self._handed[key].id, REASON, f"the objective is {value} at the end")
+        search, number = self._studies[self._handed[key].method], self._handed[key].number
         if state == "complete" and value is not None and math.isfinite(value):
             search.tell(number, value)
         elif state == "pruned" and trial.intermediate_values and REASON not in trial.user_attrs:
@@ -147,13 +158,15 @@ class Studies:
         return [method for method in short if EXHAUSTED not in self._studies[method].user_attrs]
 
     def _count(self, method: str) -> int:
-        return sum(owner == method for owner, _ in self._handed.values())
+        return sum(one.method == method for one in self._handed.values())
 
     def _draw(self, method: str) -> Ticket | None:
         search, reasons = self._studies[method], dict[str, None]()
         seen = {trial.user_attrs[HASH]: trial.user_attrs[KEY] for trial in self._trials(method)}
-        for _ in range(ASKS):
-            search.sampler = study.sampler(self.plan, method, len(search.get_trials(deepcopy=False)))
+        for attempt in range(ASKS):
+            asked = sum(trial.state != TrialState.WAITING for trial in search.get_trials(deepcopy=False))
+            # a model that likes what is taken would propose it for ever: after some refusals draw at random
+            search.sampler = study.sampler(self.plan, method, asked, at_random=attempt >= MODELLED)
             trial = search.ask()
             try:
                 config = self.plan.trial(method, self.plan.spaces[method].draw(trial))
@@ -171,7 +184,7 @@ class Studies:
             trial.set_user_attr(CONFIG, text)
             trial.set_user_attr(HASH, digest)
             trial.set_user_attr(KEY, key)  # last: from here on it counts as handed out
-            self._handed[key] = method, trial.number
+            self._handed[key] = _Handed(method, trial.number, trial._trial_id, config)
             return self._ticket(key)
         done = f"{self._count(method)} of {self.plan.sweep.budget.trials} trials"
         said = f"{method}: space exhausted after {done}; {ASKS} draws gave nothing new ({list(reasons)[-1]})"
@@ -184,7 +197,8 @@ class Studies:
         for trial in search.get_trials(deepcopy=False):
             key = trial.user_attrs.get(KEY)
             if key:
-                self._handed[key] = method, trial.number
+                config = TrialConfig.model_validate_json(trial.user_attrs[CONFIG])
+                self._handed[key] = _Handed(method, trial.number, trial._trial_id, config)
             if trial.state == TrialState.RUNNING and key:
                 self._interrupted.append(key)
             elif trial.state == TrialState.RUNNING:  # killed between the question and the answer
@@ -200,22 +214,17 @@ class Studies:
 
     def _is_beaten(self, key: str, clips: int) -> bool:
         """Successive halving; a trial at its full length has nothing left to save."""
-        train = self._ticket(key).config.train
+        train = self._handed[key].config.train
         full = train.clips is not None and clips >= max(1, train.clips // train.batch) * train.batch
-        return not full and self._pruner.prune(self._studies[self._handed[key][0]], self._frozen(key))
+        return not full and self._pruner.prune(self._studies[self._handed[key].method], self._frozen(key))
 
     def _trials(self, method: str) -> Iterator[FrozenTrial]:
         return (t for t in self._studies[method].get_trials(deepcopy=False) if KEY in t.user_attrs)
 
-    def _id(self, key: str) -> int:
-        return self._frozen(key)._trial_id
-
     def _frozen(self, key: str) -> FrozenTrial:
-        method, number = self._handed[key]
-        return self._studies[method].get_trials(deepcopy=False)[number]
+        return self._storage.get_trial(self._handed[key].id)
 
     def _ticket(self, key: str, resumed: bool = False) -> Ticket:
-        trial, method = self._frozen(key), self._handed[key][0]
-        config = TrialConfig.model_validate_json(trial.user_attrs[CONFIG])
+        trial, handed = self._frozen(key), self._handed[key]
         value = trial.value if trial.state == TrialState.COMPLETE else None
-        return Ticket(key, method, int(key.rpartition("-")[2]), config, resumed, value)
+        return Ticket(key, handed.method, int(key.rpartition("-")[2]), handed.config, resumed, value)

@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.samplers import TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, RDBStorage
 
 from skelray.errors import BadInput
@@ -45,9 +45,11 @@ def open_study(plan: Plan, method: str, storage: BaseStorage, url: str) -> optun
     return study
 
 
-def sampler(plan: Plan, method: str, question: int) -> TPESampler:
+def sampler(plan: Plan, method: str, question: int, at_random: bool = False) -> BaseSampler:
     """A fresh sampler for one question: its seed is addressed, so it has no state that a kill could lose."""
     seed = seed_for(plan.sweep.seed, "search", method, question) % 2**32
+    if at_random:
+        return RandomSampler(seed=seed)
     startup = min(10, max(2, plan.sweep.budget.trials // 3))  # questions answered at random before there is a model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
