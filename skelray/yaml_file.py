@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from skelray.errors import BadInput
+from skelray.errors import BadInput, near
 from skelray.schema import problems
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -128,9 +128,12 @@ def read(path: str | Path) -> Document:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from None
+        missing = isinstance(error, FileNotFoundError) and path.parent.is_dir()
+        hint = near(path.name, [other.name for other in path.parent.glob("*.yaml")]) if missing else ""
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}{hint}") from None
     where: dict[str, str] = {}
     data = _parse(content, str(path), where)
+    data = {} if data is None else data
     if not isinstance(data, dict):
         raise BadInput(f"{path}:1: a file of `key: value` lines is due, not {data!r:.60}")
     return Document(path, data, where | {"": f"{path}:1"})
@@ -158,7 +161,7 @@ def _parse(content: bytes, source: str, where: dict[str, str]) -> Any:
     try:
         loader = _Loader(content)
         node = loader.get_single_node()
-        return _plain(node, "", source, where) if node is not None else {}
+        return _plain(node, "", source, where) if node is not None else None
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadInput(f"{source}{line}: not valid YAML: {error.problem or error.context}") from None

@@ -208,7 +208,7 @@ MISTAKES = [
     (BOTH, "clips: 640", "clips: true", "both.yaml:7: trial.train.clips: Input should be a valid integer"),
     (BOTH, "clips: 640", "clips: 640, epochs: 3", "both.yaml:7: trial.train.epochs: give exactly one of"),
     (BOTH, "depth: 1", "depth: 1, joints: 25", "both.yaml:9: trial.method.encoder.joints: joints come from the data"),
-    (BOTH, "depth: 1", "dpeth: 1", 'trial.method.encoder.dpeth: unknown key; did you mean "depth"?'),
+    (BOTH, "depth: 1", "dpeth: 1", 'trial.method.encoder.dpeth: unknown key of amr; did you mean "depth"?'),
     (BOTH, "heads: 2", "heads: 5", "both.yaml:9: trial.method.encoder.heads: heads 5 does not divide 32; the nearest"),
     (BOTH, "frames: 48", "frames: 50", "both.yaml:9: trial.method.encoder"),
     (BOTH, "  method:\n", "  seed: 3\n  method:\n", "both.yaml:8: trial.seed: the seed of every trial is the sweep's"),
@@ -248,6 +248,11 @@ def test_a_mistake_in_a_file_is_told_with_file_line_and_key(folder, name, old, n
         ("train.clips", "--set train.clips: dotted.key=value is due"),
         ("=3", "--set =3: dotted.key=value is due"),
         ("optm.lr=3", '--set optm.lr=3: unknown key optm; did you mean "optim"?'),
+        ("method.coarse=", "--set: trial.method.coarse: Input should be a valid integer, not None"),
+        ("method.k=1", "--set: trial.method.k: unknown key of mamp"),
+        ("name=a/b", "--set: name: String should match pattern"),
+        ("objective.metric=val/knm", "no trial of amr reports 'val/knm'; did you mean \"val/knn\"?"),
+        ("evaluate.protocols=[knn]", "objective.metric: no trial of amr reports 'val/linear'"),
         ("train.clisp=3", '--set: trial.train.clisp: unknown key; did you mean "clips"?'),
         ("budget.trails=3", '--set: budget.trails: unknown key; did you mean "trials"?'),
         ("budget.trials=many", "--set: budget.trials: Input should be a valid integer, not 'many'"),
@@ -273,6 +278,13 @@ def test_a_file_that_is_neither_or_has_no_quick_sweep_is_refused(folder, tmp_pat
     monkeypatch.chdir(folder.path / "sweeps")
     with pytest.raises(BadInput, match=r"runs under sweeps/quick\.yaml, which is neither beside it nor here"):
         folder.load("search_spaces/amr.yaml")
+
+
+def test_a_file_of_nearly_that_name_is_offered(folder):
+    with pytest.raises(
+        BadInput, match=r'arm\.yaml: cannot be read: No such file or directory; did you mean "amr.yaml"'
+    ):
+        folder.load("search_spaces/arm.yaml")
 
 
 def test_every_sweep_and_space_of_the_repository_loads(monkeypatch):

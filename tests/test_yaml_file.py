@@ -106,6 +106,7 @@ def test_an_empty_file_is_an_empty_mapping(tmp_path):
 def test_single_values_name_their_source():
     assert yaml_file.value("1e-3", "--set a=1e-3") == 1e-3
     assert yaml_file.value("{low: 1}", "") == {"low": 1}
+    assert yaml_file.value("", "") is None
     with pytest.raises(BadInput, match=r"--set a=\["):
         yaml_file.value("[", "--set a=[")
 

@@ -71,7 +71,7 @@ class Final(Section):
 class SweepConfig(Section):
     """`sweeps/NAME.yaml`."""
 
-    name: str | None = None  # None: the file's
+    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")  # also of its folders; None: the file's
     question: str
     price: str
     expected: str
@@ -118,7 +118,9 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
         raise given.error("", "neither a search space (method, search) nor a sweep (question, spaces, budget)")
     if alone:
         lender = yaml_file.read(under or _nearby(given.path, "sweeps/quick.yaml", "name a sweep with --under"))
-        document = lender.setting("spaces", [str(given.path)], str(given.path)).setting("name", given.path.stem, "")
+        document = lender.setting("spaces", [str(given.path)], str(given.path)).setting(
+            "name", given.path.stem, str(given.path)
+        )
     else:
         document = given if under is None else given.taking(yaml_file.read(under), LENT)
     document, fixed = _set(document, sets)
@@ -151,7 +153,13 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
     overrides = {method: settings for method, settings in overrides.items() if settings}
     plain = {"name": None, "spaces": list(served), "trial": trial, "overrides": overrides, "dropped": []}
     name = sweep.name or given.path.stem
-    return Plan(name=name, sweep=sweep.model_copy(update=plain), spaces=served, dropped=dropped)
+    plan = Plan(name=name, sweep=sweep.model_copy(update=plain), spaces=served, dropped=dropped)
+    for method in plan.spaces:
+        reported = [f"val/{protocol}" for protocol in plan.trial(method, {}).evaluate.protocols]
+        if sweep.objective.metric not in reported:
+            hint = f"{near(sweep.objective.metric, reported)} (reported: {', '.join(reported)})"
+            raise document.error("objective.metric", f"no trial of {method} reports {sweep.objective.metric!r}{hint}")
+    return plan
 
 
 def _set(document: Document, sets: Sequence[str]) -> tuple[Document, dict[str, dict[str, Any]]]:

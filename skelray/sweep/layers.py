@@ -95,7 +95,10 @@ def build(method: str, flat: Mapping[str, Any], seed: int) -> TrialConfig:
             raise Unbuildable(key, "the seed of every trial is the sweep's: give `seed` at the top level")
     tree = nest(flat)
     part = {**tree.get("method", {}), "name": method}
-    _validated(methods.load(method).Config, part, "method", flat)
+    try:
+        _validated(methods.load(method).Config, part, "method", flat)
+    except Unbuildable as error:
+        raise Unbuildable(error.key, re.sub("^unknown key", f"unknown key of {method}", error.sentence)) from None
     return _validated(TrialConfig, {**tree, "method": part, "seed": seed}, "", flat)
 
 
