@@ -1,0 +1,170 @@
+"""A sweep from its file to its report: everything is checked first, then searched, then tested; killed, it continues.
+
+What is true about a sweep lies in three places that survive the driver: the studies (which trials there are and what
+became of them), the journal (what happened) and each trial's own checkpoints. Ray keeps nothing.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from skelray import environment, report
+from skelray.data import locate, store
+from skelray.errors import BadInput, Stopped
+from skelray.events import Journal
+from skelray.results import Results
+from skelray.sweep import cluster, config, finals, preflight, tracking
+from skelray.sweep.config import Plan
+from skelray.sweep.finals import FinalQueue
+from skelray.sweep.live import Screen
+from skelray.sweep.mlflow_runs import SweepState
+from skelray.sweep.places import Places
+from skelray.sweep.preflight import Machine, Placement
+from skelray.sweep.record import Record
+from skelray.sweep.search import Studies
+from skelray.sweep.search_queue import SearchQueue
+
+
+def sweep(
+    file: str | Path,
+    *,
+    under: str | Path | None = None,
+    sets: Sequence[str] = (),
+    name: str | None = None,
+    results: str | Path = "results",
+    tracking_uri: str = "sqlite:///mlflow.db",
+    address: str | None = None,
+    storage: str | None = None,
+) -> Path:
+    """Run a sweep, or go on with it, or print it when it is finished; returns its results folder.
+
+    Raises BadInput before anything starts, Stopped when the user ends it.
+    """
+    plan = config.load(file, under, sets)
+    places = Places.of(name or f"local-{plan.name}", Path(results))
+    data = _data(plan)
+    folder = Results(places.results)
+    told = _environment(data)
+    if folder.folder.exists():
+        folder.create(plan.document(), told)  # refuses the folder of another sweep, and other data
+    if places.is_finished():
+        show(places.results)
+        return places.results
+    if address is None:
+        _placements(plan, preflight.here())
+    uri = tracking.check(tracking_uri)
+    with places.alone(), cluster.Cluster(address) as ray:
+        placements = _placements(plan, preflight.here() if address is None else ray.machine())
+        places.refuse_half()
+        folder.create(plan.document(), told)
+        studies = Studies(plan, storage or f"sqlite:///{places.runs.absolute()}/study.db")
+        tracker = tracking.Tracker(uri, places.results.name, tracking.tags(folder), plan.document())
+        objective = plan.sweep.objective
+        screen = Screen(places.results.name, _planned(plan), objective.metric, objective.mode)
+        state: SweepState = "failed"
+        try:
+            with screen:
+                record = Record(Journal(places.journal), folder, tracker, screen, objective.metric)
+                _run(plan, studies, record, ray, placements, _payload(plan, places, data))
+            _finish(studies, record)
+            state = "complete"
+        except (Stopped, KeyboardInterrupt):
+            state = "stopped"
+            raise
+        finally:
+            tracker.close(state)
+    places.finished.touch()
+    show(places.results)
+    return places.results
+
+
+def show(results: Path) -> None:
+    """Print the leaderboard of a results folder and where the rest is."""
+    console = Console()
+    console.print(report.leaderboard(results))
+    console.print(f"{results}/report.md", highlight=False)
+
+
+def _run(
+    plan: Plan,
+    studies: Studies,
+    record: Record,
+    ray: cluster.Cluster,
+    placements: tuple[Placement, Placement],
+    payload: dict[str, Any],
+) -> None:
+    """The search, then the finals; what has ended before is not run again, and Ray starts only for what is left."""
+    for note in plan.dropped:
+        record.screen.say(note)
+    queue = SearchQueue(studies, record)
+    queue.mend()
+    record.screen.concurrent = placements[0].concurrent
+    if not studies.done:
+        ray.fit(queue, placements[0], payload)
+    for note in studies.notes:
+        record.screen.say(note)
+    if waiting := finals.jobs(plan, studies, record.trials()):
+        record.screen.concurrent = placements[1].concurrent
+        ray.fit(FinalQueue(waiting, record), placements[1], payload)
+
+
+def _finish(studies: Studies, record: Record) -> None:
+    """Write what a sweep leaves behind, from its journal and studies alone: doing it twice changes nothing."""
+    record.write()
+    folder = record.results.folder
+    found = [ticket for method in studies.plan.spaces if (ticket := studies.best(method))]
+    if not found:
+        reasons = [trial.ended.reason for trial in record.trials().values() if trial.ended and trial.ended.reason]
+        raise BadInput(f"no trial of this sweep came to its end; the first one failed: {(reasons or ['?'])[0]}")
+    choose = max if studies.plan.sweep.objective.mode == "max" else min
+    best = choose(found, key=lambda ticket: ticket.value or 0.0)
+    record.results.write_best(best.config.model_dump(mode="json"))
+    report.write(folder)
+    for path, under in ((folder / "best.yaml", ""), (folder / "report.md", ""), (folder / "figures", "figures")):
+        if path.exists():
+            record.tracker.artifact(path, under)
+
+
+def _placements(plan: Plan, machine: Machine) -> tuple[Placement, Placement]:
+    """How trials and how finals are placed; BadInput when they cannot be."""
+    resources = plan.sweep.resources
+    trials = plan.sweep.budget.trials * len(plan.spaces)
+    search = preflight.place(resources, trials, machine)
+    single = preflight.for_finals(resources, search)
+    return search, preflight.place(single, max(1, finals.count(plan)), machine)
+
+
+def _planned(plan: Plan) -> int:
+    return plan.sweep.budget.trials * len(plan.spaces) + finals.count(plan)
+
+
+def _data(plan: Plan) -> dict[str, str]:
+    """The one store of a sweep, opened and named. Raises BadInput for a missing or broken one, or for several."""
+    stores = sorted({plan.trial(method, {}).data.store for method in plan.spaces})
+    if len(stores) > 1:
+        raise BadInput(f"data.store: a sweep compares methods on one store, not on {' and '.join(stores)}")
+    return {"store": stores[0], "fingerprint": store.open(locate.find(stores[0])).fingerprint}
+
+
+def _environment(data: dict[str, str]) -> dict[str, Any]:
+    command = " ".join(["python -m skelray.sweep", *map(shlex.quote, sys.argv[1:])])
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return environment.describe(command, data, gpus)
+
+
+def _payload(plan: Plan, places: Places, data: dict[str, str]) -> dict[str, Any]:
+    """What every job carries besides itself: plain values, absolute paths."""
+    return {
+        "directory": os.getcwd(),
+        "trials": str(places.runs.absolute() / "trials"),
+        "ray": str(places.runs.absolute() / "ray"),
+        "ledger": str(places.results.absolute() / "test_ledger.jsonl"),
+        "fingerprint": data["fingerprint"],
+        "protocols": list(plan.sweep.final.protocols),
+    }
