@@ -28,8 +28,8 @@ def import_(
     module = readers.load(reader)
     if not source.exists():
         raise BadInput(f"no source at {source}")
-    found = module.read(source)
     path = locate.place(store_)
+    found = module.read(source)
     console = Console(stderr=True)
     clips = track(found.clips, f"reading {source}", console=console, transient=True, disable=not console.is_terminal)
     store.write(path, clips, found.skeleton, found.name, found.classes, found.transforms)

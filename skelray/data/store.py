@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +75,7 @@ class Store:
         """The name of each clip in its source (made on first use, because text cannot lie in the file as numpy)."""
         return np.array(self._batch.column("clip_name").to_pylist(), dtype=object)
 
-    def joints(self, clip: int) -> Float32[np.ndarray, "M T V C"]:
+    def joints(self, clip: SupportsIndex) -> Float32[np.ndarray, "M T V C"]:
         """The coordinates of one clip."""
         start, bodies, frames = int(self.offset[clip]), int(self.bodies[clip]), int(self.frames[clip])
         return self.rows[start : start + bodies * frames].reshape(bodies, frames, *self.rows.shape[1:])

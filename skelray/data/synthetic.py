@@ -23,12 +23,12 @@ from skelray.data import store
 from skelray.data.clip import Clip
 from skelray.rng import seed_for
 
-VERSION = 1  # raise it whenever a clip changes: caches of another version are never read
+VERSION = 2  # raise it whenever a clip changes: caches of another version are never read
 SIZES = {"synthetic": (10, 3), "synthetic-small": (6, 1)}  # subjects, repetitions of each action
 SUBJECTS = 10  # drawn always, so that a small set's subjects are the large one's
 FRAMES = (40, 96)  # of a performance, at 30 a second
 CAMERAS = ((0.0, 0.05), (-0.75, 0.10), (0.75, 0.10))  # yaw and pitch of cameras 1, 2, 3 in radians
-JITTER = 0.006  # metres; hands and feet have twice as much
+JITTER = 0.002  # metres; hands and feet have twice as much
 BYSTANDERS = 0.12  # share of performances with a second body
 
 Array = NDArray[np.float64]
@@ -182,7 +182,7 @@ def _measured(
     joints = joints + random.normal(0, JITTER, joints.shape) * np.where(loose, 2, 1)[:, None]
     count, bodies, frames, width, _ = joints.shape
     begins = random.random((count, bodies, frames, width, 1)) < 0.002 * loose[:, None]
-    slip = np.where(begins, random.normal(0, 0.06, joints.shape), 0)
+    slip = np.where(begins, random.normal(0, 0.04, joints.shape), 0)
     for delay in range(4):  # a slip lasts four frames
         joints[:, :, delay:] += slip[:, :, : frames - delay]
     return joints

@@ -10,7 +10,6 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +51,7 @@ def _has(archive: zipfile.ZipFile, letter: str, side: str) -> bool:
     return f"{letter}_{side}.npy" in archive.namelist()
 
 
-def _header(file: IO[bytes], source: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+def _header(file: zipfile.ZipExtFile, source: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     """Shape and type of the array that begins here; the file stands at its first number afterwards."""
     try:
         version = np.lib.format.read_magic(file)
@@ -80,7 +79,7 @@ def _labels(archive: zipfile.ZipFile, source: Path, side: str) -> tuple[NDArray[
 
 
 def _numbers(
-    file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[np.generic], source: Path, name: str
+    file: zipfile.ZipExtFile, shape: tuple[int, ...], dtype: np.dtype[np.generic], source: Path, name: str
 ) -> NDArray[np.generic]:
     try:
         raw = file.read(int(np.prod(shape)) * dtype.itemsize)

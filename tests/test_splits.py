@@ -1,0 +1,125 @@
+"""Splits: the official counts, held-out subjects, and a test side that only one door opens."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_store import tiny_clips, tiny_store
+
+from skelray.data import splits
+from skelray.data.clip import TEST, TRAIN
+from skelray.errors import BadInput
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return tiny_store(tmp_path_factory.mktemp("stores") / "tiny.arrow")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "split", "column", "train", "test"),
+    [
+        ("ntu", "ntu60", "xsub", "performer", 40_091, 16_487),
+        ("ntu", "ntu60", "xview", "camera", 37_646, 18_932),
+        ("ntu120", "ntu120", "xsub", "performer", 63_026, 50_919),
+        ("ntu120", "ntu120", "xset", "setup", 54_468, 59_477),
+    ],
+)
+def test_official_counts_of_ntu(shared_data, folder, name, split, column, train, test):
+    ids = np.loadtxt(shared_data / "samples" / "ntu_lists" / folder / f"{column}.txt", dtype=np.int64)
+    trains = splits.trains(name, split, ids)
+    assert (trains.sum(), (~trains).sum()) == (train, test)
+    assert splits.protocols()[name][split]["whole"] == {"train": train, "test": test}
+
+
+def test_select_and_open_test_share_no_clip_and_lose_none(tiny):
+    selection = splits.select(tiny, "xview", 2, seed=0)
+    test = splits.open_test(tiny, "xview", reader="test", ledger=None)
+    everything = np.concatenate([selection.train, selection.val, test.standard])
+    np.testing.assert_array_equal(np.sort(everything), np.arange(tiny.clips))
+    np.testing.assert_array_equal(selection.everything, np.flatnonzero(tiny.camera != 3))
+
+
+@given(seed=st.integers(0, 2**31), subjects=st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_validation_is_whole_subjects(tiny, seed, subjects):
+    selection = splits.select(tiny, "xview", subjects, seed)
+    held, kept = set(tiny.subject[selection.val]), set(tiny.subject[selection.train])
+    assert len(held) >= subjects
+    assert not held & kept
+    assert set(tiny.camera[selection.val]) == {1, 2}
+    assert len(selection.val) >= 0.1 * len(selection.everything)
+    assert set(tiny.label[selection.val]) == set(tiny.label[selection.train]) == {0, 1, 2}
+
+
+def test_the_seed_decides_who_is_held_out(tiny):
+    first = splits.select(tiny, "xview", 2, seed=0)
+    np.testing.assert_array_equal(first.val, splits.select(tiny, "xview", 2, seed=0).val)
+    drawn = {tuple(splits.select(tiny, "xview", 2, seed=seed).val) for seed in range(20)}
+    assert len(drawn) > 5
+
+
+def test_more_subjects_are_held_out_until_a_tenth_of_the_clips_is(tmp_path):
+    clips = tiny_clips(subjects=30, cameras=2)
+    held = splits.select(tiny_store(tmp_path / "a.arrow", clips), "xview", 1, seed=0).val
+    assert len(held) == 3 * 6  # 3 of 30 subjects with 6 clips each
+
+
+def test_a_class_that_few_subjects_do_is_kept_on_both_sides(tmp_path):
+    clips = [clip for clip in tiny_clips(subjects=8) if clip.label < 2 or clip.subject in (3, 7)]
+    opened = tiny_store(tmp_path / "a.arrow", clips)
+    for seed in range(20):
+        selection = splits.select(opened, "xview", 2, seed)
+        assert set(opened.label[selection.val]) == set(opened.label[selection.train]) == {0, 1, 2}
+
+
+def test_without_subjects_a_tenth_of_each_class_is_held_out_and_said(tmp_path):
+    clips = [replace(clip, subject=-1) for clip in tiny_clips(repeats=5)]
+    opened = tiny_store(tmp_path / "a.arrow", clips)
+    with pytest.warns(UserWarning, match="does not know its subjects"):
+        selection = splits.select(opened, "xview", 2, seed=0)
+    np.testing.assert_array_equal(np.bincount(opened.label[selection.val]), [6, 6, 6])
+    assert not set(selection.val) & set(selection.train)
+
+
+def test_clean_leaves_out_the_copies_of_training_clips(tiny):
+    test = splits.open_test(tiny, "xview", reader="test", ledger=None)
+    assert len(test.standard) == 18
+    np.testing.assert_array_equal(test.clean, test.standard[tiny.label[test.standard] != 2])
+
+
+def test_each_opening_is_one_line_of_the_ledger(tiny, tmp_path):
+    ledger = tmp_path / "results" / "ledger.jsonl"
+    for reader in ("amr seed 0", "amr seed 1"):
+        splits.open_test(tiny, "xview", reader=reader, ledger=ledger)
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    assert [line["who"] for line in lines] == ["amr seed 0", "amr seed 1"]
+    expected = {"store": "nw-ucla", "fingerprint": tiny.fingerprint, "split": "xview", "clips": 18, "clean": 12}
+    assert expected.items() <= lines[0].items()
+
+
+def test_the_side_that_the_source_gives_is_a_split(tmp_path):
+    sides = [replace(clip, side=TEST if clip.subject > 4 else TRAIN, subject=-1) for clip in tiny_clips()]
+    opened = tiny_store(tmp_path / "a.arrow", sides, name="anything")
+    assert splits.available(opened) == ["given"]
+    assert splits.sizes(opened, "given") == (36, 18)
+    np.testing.assert_array_equal(
+        splits.open_test(opened, "given", reader="test", ledger=None).standard, np.flatnonzero(opened.side == TEST)
+    )
+
+
+def test_what_cannot_be_split_is_refused(tiny, tmp_path):
+    with pytest.raises(BadInput, match=r'no such split; did you mean "xview"\? \(this store serves xview\)'):
+        splits.select(tiny, "xviews", 2, seed=0)
+    for subjects in (0, 6, 7):
+        with pytest.raises(BadInput, match=f"6 training subjects: cannot hold out {subjects}"):
+            splits.select(tiny, "xview", subjects, seed=0)
+    blind = tiny_store(tmp_path / "a.arrow", [replace(clip, camera=-1) for clip in tiny_clips()])
+    with pytest.raises(BadInput, match=r"camera numbers are unknown \(this store serves none\)"):
+        splits.select(blind, "xview", 2, seed=0)
+    only_test = tiny_store(tmp_path / "b.arrow", [clip for clip in tiny_clips() if clip.camera == 3])
+    with pytest.raises(BadInput, match="leaves no clip to train on"):
+        splits.select(only_test, "xview", 2, seed=0)
