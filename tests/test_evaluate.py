@@ -204,3 +204,10 @@ def test_the_folder_is_the_registry_of_protocols():
     for name in evaluate.available():
         assert callable(evaluate.load(name).choose)
         assert callable(evaluate.load(name).predict)
+
+
+@pytest.mark.parametrize(("protocol", "cfg"), [(linear, LinearConfig(lr=(0.3,), epochs=5)), (knn, KnnConfig(k=3))])
+def test_an_answer_does_not_depend_on_what_else_is_asked(protocol, cfg):
+    train, query = clusters(60, spread=3.0), clusters(20, seed=1, spread=3.0).features
+    together = protocol.predict(train, query, cfg, seed=0)
+    assert [protocol.predict(train, one[None], cfg, seed=0).item() for one in query] == together.tolist()

@@ -353,3 +353,20 @@ def test_the_test_side_is_opened_when_all_is_chosen_and_moves_no_choice(monkeypa
     hits = (answers == known.label[40:]).double()
     assert found["test/linear"] == hits.mean().item()
     assert found["test/linear_clean"] == hits[10:].mean().item()
+
+
+@pytest.mark.slow
+def test_a_short_training_lifts_the_encoder_above_the_random_one(tmp_path, monkeypatch):
+    """Over two seeds and both protocols, on the synthetic set: no single number is sure at this size, their mean is."""
+    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path))
+    gains = []
+    for seed in (0, 1):
+        document = tiny(store="synthetic", seed=seed, train={"clips": 4096, "batch": 64, "reports": 1})
+        document["data"]["split"] = "xsub"
+        encoder = {"frames": 48, "patch": 4, "width": 64, "depth": 3, "heads": 4}
+        document["method"] = {"name": "amr", "encoder": encoder, "decoder_depth": 2, "crop_minimum": 16}
+        config = TrialConfig.model_validate(document | {"evaluate": {}})
+        floor = trial.prepare(config).validate()
+        trained = trial.run(config, folder=tmp_path / str(seed), report=Heard())
+        gains += [trained[name] - floor[name] for name in ("val/linear", "val/knn")]
+    assert np.mean(gains) > 0

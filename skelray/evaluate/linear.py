@@ -22,7 +22,8 @@ from skelray.trainable import Losses, Trainable
 class LinearConfig(Strict):
     """The probe's recipe; `lr` is a grid."""
 
-    lr: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)  # peak, for the whole batch
+    # Peak, for the whole batch. On a small set the probe takes few steps and wants the high end of it.
+    lr: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     epochs: int = Field(100, ge=1)
     batch: int = Field(256, ge=2)  # clips; all of them where there are fewer
     momentum: float = Field(0.9, ge=0, lt=1)
