@@ -68,8 +68,7 @@ class Cluster:
 
         `common` is what every job's payload carries besides the job; `common["ray"]` is Ray's own folder, deleted.
         """
-        if not self._started:
-            self._start(placement)
+        self._start(placement)
         resources = {"workers": placement.workers, "cpus": placement.cpus, "gpus": placement.gpus}
 
         def payload(job: Job) -> dict[str, Any]:
@@ -88,34 +87,42 @@ class Cluster:
             raise Stopped("stopped; the same command continues from here")
 
     def _start(self, placement: Placement | None) -> None:
-        variables = {**WORKER, **{name: os.environ[name] for name in PASSED_ON if name in os.environ}}
-        package_root, path = str(Path(skelray.__file__).parents[1]), os.environ.get("PYTHONPATH")
-        variables["PYTHONPATH"] = os.pathsep.join([package_root, path] if path else [package_root])
-        os.environ.update(DRIVER | WORKER)
-        common: dict[str, Any] = {
-            "log_to_driver": False,
-            "logging_level": logging.CRITICAL,
-            "runtime_env": {"env_vars": variables},
-        }
-        handler = signal.getsignal(signal.SIGTERM)
+        if ray.is_initialized():  # this process has a cluster already: it is used, and left as it is
+            return
         self._started = True
         if placement is None:
-            try:
-                ray.init(address=self._address, **common)
-            except (ConnectionError, ValueError) as error:
-                raise BadInput(f"--address {self._address}: no Ray cluster answers there ({error})") from error
+            connect(str(self._address))
         else:
-            os.environ["RAY_ADDRESS"] = "local"  # never a stale cluster that some file still names
-            ray.init(
-                num_cpus=placement.machine.cpus,
-                num_gpus=placement.machine.gpus,
-                include_dashboard=placement.launcher == "train",  # without it a stopped nested trial keeps its CPUs
-                dashboard_host="127.0.0.1",
-                **common,
-            )
+            begin(placement.machine.cpus, placement.machine.gpus, dashboard=placement.launcher == "train")
+
+
+def begin(cpus: int, gpus: int, dashboard: bool) -> None:
+    """Start a Ray of our own. Without its dashboard a nested trial that is stopped keeps its CPUs for ever."""
+    os.environ["RAY_ADDRESS"] = "local"  # never a stale cluster that some file still names
+    _init(num_cpus=cpus, num_gpus=gpus, include_dashboard=dashboard, dashboard_host="127.0.0.1")
+
+
+def connect(address: str) -> None:
+    """Join the Ray cluster at an address. Raises BadInput when none is there."""
+    try:
+        _init(address=address)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise BadInput(f"--address {address}: no Ray cluster answers there ({error})") from error
+
+
+def _init(**how: Any) -> None:
+    """ray.init, quiet, with workers that import the same skelray and read the same stores."""
+    variables = {**WORKER, **{name: os.environ[name] for name in PASSED_ON if name in os.environ}}
+    package_root, path = str(Path(skelray.__file__).parents[1]), os.environ.get("PYTHONPATH")
+    variables["PYTHONPATH"] = os.pathsep.join([package_root, path] if path else [package_root])
+    os.environ.update(DRIVER | WORKER)
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, runtime_env={"env_vars": variables}, **how)
+    finally:
         signal.signal(signal.SIGTERM, handler)  # Ray takes it for itself
-        for name in ("ray", "ray.tune", "ray.train"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _tuner(bridge: Bridge, placement: Placement, storage: Path) -> tune.Tuner:

@@ -4,7 +4,7 @@ They are plain jobs over a fixed list; the same driver runs them. A final that e
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from skelray.events import Kind, State, Trial
 from skelray.sweep.config import Plan
@@ -13,6 +13,7 @@ from skelray.sweep.search import Ticket
 from skelray.sweep.tune_search import Job
 
 
+@runtime_checkable
 class Ranked(Protocol):
     """What finals need of the search."""
 

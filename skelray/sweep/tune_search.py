@@ -6,7 +6,7 @@ Tune's own bookkeeping never reaches a study: it overwrites result keys (`pid`, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ray.tune import Callback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -26,6 +26,7 @@ class Job:
     config: dict[str, Any]  # the TrialConfig as JSON
 
 
+@runtime_checkable
 class Queue(Protocol):
     """Where jobs come from and where their fates go. Called from one thread only."""
 
