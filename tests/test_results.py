@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import made_up_sweep as made_up
 import pandas as pd
 import pytest
 
@@ -13,7 +14,6 @@ from skelray import environment
 from skelray.errors import BadInput
 from skelray.events import Ended, Event, Journal, Reported, Started, fold
 from skelray.results import Results, difference
-from tests import made_up_sweep as made_up
 
 BEGUN = Started(trial="amr-000", method="amr", seed=3, config={"method": {"name": "amr"}, "seed": 3}, time=100.5)
 

@@ -120,7 +120,7 @@ def _failures(results: Results) -> str:
     both = pd.concat([results.trials(), results.finals()])
     failed = both[both["state"] == "failed"]
     rows = [
-        [trial, f"{clips:,}", _cell(reason) or "not told"]
+        [trial, f"{clips:,}", reason or "not told"]
         for trial, clips, reason in failed[["trial", "clips", "reason"]].itertuples(index=False)
     ]
     return "## Failures\n\n" + _markdown(["trial", "after clips", "reason"], rows) if rows else ""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from skelray.dotted import conditions, existing, text
 from skelray.results import Results
 
 FLOOR = "untrained"
@@ -73,30 +74,18 @@ def best_values(results: Results) -> dict[str, float]:
 
 def searched(results: Results) -> pd.DataFrame:
     """One column a searched dimension, one row a trial (index: trial): its value as text, empty where it has none."""
-    spaces = [space for space in results.sweep().get("spaces", []) if isinstance(space, dict)]
-    asked = {space["method"]: space.get("search", {}) for space in spaces}
+    sweep = results.sweep()
+    asked = {space["method"]: space["search"] for space in sweep.get("spaces", []) if isinstance(space, dict)}
+    when = conditions(sweep)
     rows: dict[str, dict[str, str]] = {}
-    for trial, method, text in results.trials()[["trial", "method", "config"]].itertuples(index=False):
-        flat = _flat(json.loads(text))
-        rows[trial] = {
-            key: _text(flat[key])
-            for key, dimension in asked.get(method, {}).items()
-            if key in flat and all(flat.get(other) in wanted for other, wanted in (dimension.get("when") or {}).items())
-        }
+    for trial, method, config in results.trials()[["trial", "method", "config"]].itertuples(index=False):
+        flat = existing(json.loads(config), when.get(method, {}))
+        rows[trial] = {key: _short(flat[key]) for key in asked.get(method, {}) if key in flat}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return found
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else text(value)
 
 
 def _without_seed(config: str) -> str:

@@ -1,6 +1,5 @@
 """A sweep's runs in MLflow, written so that writing again adds nothing: runs are found by tag, points by step."""
 
-import json
 import logging
 import os
 import time
@@ -9,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from skelray.dotted import Conditions, existing, text
 from skelray.events import Ended, Event, Reported, Started
 
 EXPERIMENT = "skelray"
 SweepState = Literal["complete", "stopped", "failed"]
-Conditions = dict[str, dict[str, dict[str, list[Any]]]]  # method -> dimension -> its `when`
 
-# A call gives up soon, for the caller keeps what it could not write and comes back to it.
-_PATIENCE = {
+# A call gives up soon, for the caller keeps what it could not write and comes back to it; no line is printed for each
+# run that ends, for that would tear the live table.
+_MANNERS = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
@@ -26,7 +27,7 @@ _OVER = ("complete", "pruned", "failed")
 
 def client(uri: str, timeout: int) -> Any:
     """An MlflowClient that gives a call up after `timeout` seconds without an answer, and sends no telemetry."""
-    os.environ.update(_PATIENCE | {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout)})
+    os.environ.update(_MANNERS | {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout)})
     for talkative in ("alembic", "mlflow.store.db.utils"):  # making a new database is no news
         logging.getLogger(talkative).setLevel(logging.WARNING)
     from mlflow import MlflowClient  # a second to import: not paid with --tracking-uri none
@@ -61,6 +62,8 @@ class Runs:
 
     def write(self, events: Sequence[Event]) -> None:
         """Write events; reports in a row become one request a trial."""
+        if events:
+            self._found_parent(events[0].time)  # found stopped, it runs again
         reports: dict[str, list[Reported]] = {}
         for event in events:
             if isinstance(event, Reported):
@@ -92,7 +95,7 @@ class Runs:
         child = self._child(event.trial)
         if child is None:
             mine = {
-                "mlflow.parentRunId": self._found_parent(event.time),
+                "mlflow.parentRunId": self._found_parent(),
                 "skelray.trial": event.trial,
                 "skelray.method": event.method,
                 "skelray.kind": event.kind,
@@ -104,8 +107,8 @@ class Runs:
             return
         from mlflow.entities import Param
 
-        found = params(event.config, self.conditions.get(event.method, {}))
-        written = [Param(key, value) for key, value in {"seed": str(event.seed), **found}.items()]
+        found = existing(event.config, self.conditions.get(event.method, {}))
+        written = [Param(key, text(value)) for key, value in {"seed": event.seed, **found}.items()]
         for start in range(0, len(written), 100):  # MLflow takes 100 a request
             self._client.log_batch(child.run, params=written[start : start + 100], synchronous=True)
         if child.state != "running":
@@ -205,41 +208,6 @@ class Runs:
             else:
                 self._experiment = str(known.experiment_id)
         return self._experiment
-
-
-def params(config: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, str]:
-    """A trial's config as flat dotted text. What does not exist (None, or its `when` does not hold) is left out."""
-    flat: dict[str, Any] = {}
-
-    def walk(tree: Mapping[str, Any], prefix: str) -> None:
-        for key, value in tree.items():
-            if isinstance(value, Mapping):
-                walk(value, f"{prefix}{key}.")
-            else:
-                flat[prefix + key] = value
-
-    walk(config, "")
-    return {
-        key: _text(value)
-        for key, value in flat.items()
-        if value is not None and all(flat.get(other) in wanted for other, wanted in conditions.get(key, {}).items())
-    }
-
-
-def conditions(sweep: Mapping[str, Any]) -> Conditions:
-    """The `when:` of every dimension in a sweep as run."""
-    return {
-        space["method"]: {key: each["when"] for key, each in space.get("search", {}).items() if each.get("when")}
-        for space in sweep.get("spaces", [])
-        if isinstance(space, Mapping)
-    }
-
-
-def _text(value: Any) -> str:
-    """`4, 8, 12` for a list: one line in MLflow's tables and one category on its axes; JSON would become a column."""
-    if isinstance(value, list | tuple):
-        return ", ".join(_text(each) for each in value)
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _quoted(text: str) -> str:

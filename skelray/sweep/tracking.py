@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from skelray.dotted import conditions
 from skelray.errors import BadInput
 from skelray.events import Ended, Event, Reported, Started
 from skelray.results import Results
@@ -201,7 +202,7 @@ def track(results: Results, uri: str) -> None:
 
 def _runs(uri: str, name: str, tags: Mapping[str, str], sweep: Mapping[str, Any]) -> Runs:
     told = [f"**{key}** {sweep[key]}" for key in ("question", "expected", "price") if sweep.get(key)]
-    return Runs(uri, name, tags, mlflow_runs.conditions(sweep), note="\n\n".join(told))
+    return Runs(uri, name, tags, conditions(sweep), note="\n\n".join(told))
 
 
 def _check_sqlite(path: Path, uri: str) -> None:
