@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from skelray import skeletons
 from skelray.data.clip import TEST, TRAIN, Clip, DataSet
 from skelray.errors import BadInput
 
+Member = IO[bytes] | zipfile.ZipExtFile  # the second is the first, which executed annotations do not know
 SIDES = {"train": TRAIN, "test": TEST}
 WIDTH = 150  # 2 bodies x 25 joints x 3 coordinates
 NAMES = {60: "ntu60", 120: "ntu120"}  # classes -> store
@@ -51,7 +53,7 @@ def _has(archive: zipfile.ZipFile, letter: str, side: str) -> bool:
     return f"{letter}_{side}.npy" in archive.namelist()
 
 
-def _header(file: zipfile.ZipExtFile, source: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+def _header(file: Member, source: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     """Shape and type of the array that begins here; the file stands at its first number afterwards."""
     try:
         version = np.lib.format.read_magic(file)
@@ -79,7 +81,7 @@ def _labels(archive: zipfile.ZipFile, source: Path, side: str) -> tuple[NDArray[
 
 
 def _numbers(
-    file: zipfile.ZipExtFile, shape: tuple[int, ...], dtype: np.dtype[np.generic], source: Path, name: str
+    file: Member, shape: tuple[int, ...], dtype: np.dtype[np.generic], source: Path, name: str
 ) -> NDArray[np.generic]:
     try:
         raw = file.read(int(np.prod(shape)) * dtype.itemsize)
