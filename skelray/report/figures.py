@@ -73,7 +73,7 @@ def _curves(
         panel.set_xlim(left=0)
     for panel in panels[::WIDE]:
         panel.set_ylabel(f"{metric} (%)" if share else metric)
-    _legend(figure, set(trials.loc[trials["trial"].isin(points["trial"]), "state"]))
+    _legend(figure, list(trials.loc[trials["trial"].isin(points["trial"]), "state"]), len(methods))
     return figure
 
 
@@ -90,11 +90,12 @@ def _line(panel: Axes, points: pd.DataFrame, share: bool, state: str, **look: An
 _MARKS = {"pruned": ("o", "#777777"), "failed": ("x", "#C00000")}
 
 
-def _legend(figure: Figure, states: set[str]) -> None:
-    entries = []
+def _legend(figure: Figure, states: list[str], methods: int) -> None:
+    entries, others = [], states.count("complete") > methods or set(states) != {"complete"}
     if "complete" in states:
         entries.append(Line2D([], [], color="black", linewidth=2.2, label="best complete trial"))
-    entries.append(Line2D([], [], color=GREY, linewidth=1.0, label="other trials"))
+    if others:
+        entries.append(Line2D([], [], color=GREY, linewidth=1.0, label="other trials"))
     for state, label in (("pruned", "stopped early"), ("failed", "failed")):
         if state in states:
             marker, colour = _MARKS[state]
@@ -120,7 +121,7 @@ def _finalists(results: Results, leaders: pd.DataFrame) -> Figure:
                 panel.hlines(values.mean(), place - 0.25, place + 0.25, color=colour_of[method], linewidth=3)
                 panel.plot([place] * len(values), values, "o", color=colour_of[method], markersize=6, alpha=0.55, mew=0)
         panel.set_title(_spoken(metric), fontsize=11, loc="left")
-        tilt = 20 if len(methods) > 3 else 0
+        tilt = 45 if len(methods) > 4 else 0
         panel.set_xticks(range(len(methods)), methods, rotation=tilt, ha="right" if tilt else "center")
         panel.set_xlim(-0.6, len(methods) - 0.4)
     for panel in panels[::WIDE]:
