@@ -42,15 +42,22 @@ class Results:
 
         What differs in the environment of a later run is added to `environment.json` under `resumed`.
         """
+        self.verify(sweep, environment)
         sweep, environment = json.loads(json.dumps(sweep)), json.loads(json.dumps(environment))
         if (self.folder / "sweep.yaml").exists():
-            self._same(sweep, environment)
+            self._resume(environment)
             return
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-            raise BadInput(f"{self.folder} holds something other than results; choose another --name or --results")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_json("environment.json", environment)
         yaml_file.write(self.folder / "sweep.yaml", sweep)  # last: a folder with sweep.yaml has an environment
+
+    def verify(self, sweep: dict[str, Any], environment: dict[str, Any]) -> None:
+        """Raise BadInput when the folder holds another sweep, other data or something else; nothing is written."""
+        sweep, environment = json.loads(json.dumps(sweep)), json.loads(json.dumps(environment))
+        if (self.folder / "sweep.yaml").exists():
+            self._same(sweep, environment)
+        elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise BadInput(f"{self.folder} holds something other than results; choose another --name or --results")
 
     def write(self, events: Iterable[Event], objective: str) -> None:
         """Write the three tables from all events so far; trials that have not ended are left out."""
@@ -132,6 +139,9 @@ class Results:
                 f"{self.folder}: the data changed since this sweep began (fingerprint {before} then, {now} now);"
                 " bring the old store back, or choose another --name"
             )
+
+    def _resume(self, environment: dict[str, Any]) -> None:
+        known = self.environment()
         last = dict(known)
         for later in known.get("resumed", []):
             last.update(later)

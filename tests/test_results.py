@@ -170,6 +170,17 @@ def test_a_later_run_adds_to_the_environment_only_what_differs(tmp_path: Path) -
     assert known["resumed"] == [{"created": "later", "git": {"commit": "e" * 40, "dirty": True}}]
 
 
+def test_looking_whether_a_folder_is_ours_changes_nothing(tmp_path: Path) -> None:
+    later = made_up.ENVIRONMENT | {"git": {"commit": "e" * 40, "dirty": True}}
+    Results(tmp_path / "new").verify(made_up.SWEEP, later)
+    assert not (tmp_path / "new").exists()
+    results = made_up.folder(tmp_path / "r")
+    results.verify(made_up.SWEEP, later)
+    assert results.environment() == made_up.ENVIRONMENT
+    with pytest.raises(BadInput, match="another sweep"):
+        results.verify(made_up.SWEEP | {"seed": 1}, later)
+
+
 @pytest.mark.parametrize("name", ["trials.parquet", "history.parquet", "finals.parquet", "environment.json"])
 def test_a_truncated_file_is_named(tmp_path: Path, name: str) -> None:
     results = made_up.folder(tmp_path / "r")

@@ -51,8 +51,7 @@ def sweep(
     data = _data(plan)
     folder = Results(places.results)
     told = _environment(data)
-    if folder.folder.exists():
-        folder.create(plan.document(), told)  # refuses the folder of another sweep, and other data
+    folder.verify(plan.document(), told)  # not the folder of another sweep, nor other data
     if places.is_finished():
         show(places.results)
         return places.results
