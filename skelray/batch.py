@@ -58,6 +58,14 @@ class Batch:
         """One view with the bodies folded into the batch: each body is encoded by itself."""
         return self.views[view].flatten(0, 1)
 
+    def counted(self, absent: bool = False, view: int = 0) -> Float[Tensor, "B T V C"]:
+        """The bodies that enter a loss: those that are there, or with `absent` all, as the authors' code has it.
+
+        A body that does not count is not encoded either: of NTU RGB+D 60's bodies two in five are absent.
+        """
+        bodies = self.bodies(view)
+        return bodies if absent else bodies[self.present.flatten()]
+
     def split(self, parts: int) -> list["Batch"]:
         """Equal pieces for gradient accumulation; they draw from one generator, one after the other."""
         pieces = zip(*(v.chunk(parts) for v in (*self.views, self.present, self.label)), strict=True)

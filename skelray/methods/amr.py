@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from skelray import masking
 from skelray.batch import Batch
 from skelray.layers.attention import CrossAttention, SelfAttention
-from skelray.layers.compare import counted_bodies, mean_over
+from skelray.layers.compare import mean_of
 from skelray.layers.encoder import Encoder, must_divide
 from skelray.layers.patch import Positions, motion, patchify, standardise, table
 from skelray.layers.transformer import mlp, xavier
@@ -72,15 +72,14 @@ class AMR(Method):
         self.decoder = QueryDecoder(cfg, self.joints, out=self.frames * skeleton.channels)
 
     def loss(self, batch: Batch) -> Losses:
-        x, cfg = batch.bodies(), self.cfg
+        x, cfg = batch.counted(self.cfg.count_absent), self.cfg
         target = self.targets(motion(x) if cfg.target == "motion" else x)
         weight = energy_weights(x, cfg.windows, cfg.k, cfg.eps, cfg.scope, cfg.fuse)
         weight = patchify(weight.expand_as(x), self.frames)
 
         predicted = self.decoder(self.encoder(x, self.mask(x, batch.generator)))
-        error = (weight * (predicted.float() - target).square()).mean((1, 2))
-        counted = counted_bodies(batch.present, cfg.count_absent)
-        return {"loss": mean_over(error, counted), "weight": mean_over(weight.mean((1, 2)), counted)}
+        error = weight * (predicted.float() - target).square()
+        return {"loss": mean_of(error), "weight": mean_of(weight)}
 
     def targets(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B Q F"]:
         """Large patches of x, normalised as the config says."""

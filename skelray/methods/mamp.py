@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from skelray import masking
 from skelray.batch import Batch
-from skelray.layers.compare import counted_bodies, hidden_error
+from skelray.layers.compare import hidden_error
 from skelray.layers.decoder import Decoder
 from skelray.layers.encoder import Encoder
 from skelray.layers.patch import motion, patchify, standardise
@@ -57,13 +57,11 @@ class MAMP(Method):
         self.decoder = Decoder(cfg.encoder, skeleton, cfg.decoder_depth, out=cfg.encoder.patch * skeleton.channels)
 
     def loss(self, batch: Batch) -> Losses:
-        x, patch = batch.bodies(), self.cfg.encoder.patch
+        x, patch = batch.counted(self.cfg.count_absent), self.cfg.encoder.patch
         target = patchify(motion(x, self.cfg.stride), patch)
         target = standardise(target) if self.cfg.normalise else target
 
         intensity = masking.motion_intensity(patchify(x, patch), self.joints)
         mask = masking.by_motion(intensity, self.cfg.mask_ratio, self.cfg.tau, batch.generator)
         predicted = self.decoder(self.encoder(x, mask), mask)
-        return {
-            "loss": hidden_error(predicted, target, mask.hidden, counted_bodies(batch.present, self.cfg.count_absent))
-        }
+        return {"loss": hidden_error(predicted, target, mask.hidden)}

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from skelray import masking
 from skelray.batch import Batch
-from skelray.layers.compare import counted_bodies, hidden_error
+from skelray.layers.compare import hidden_error
 from skelray.layers.decoder import Decoder
 from skelray.layers.encoder import Encoder
 from skelray.layers.patch import patchify, standardise
@@ -45,10 +45,9 @@ class SkeletonMAE(Method):
         self.decoder = Decoder(cfg.encoder, skeleton, cfg.decoder_depth, out=cfg.encoder.patch * skeleton.channels)
 
     def loss(self, batch: Batch) -> Losses:
-        x = batch.bodies()
+        x = batch.counted(self.cfg.count_absent)
         cells = patchify(x, self.cfg.encoder.patch)
         target = standardise(cells) if self.cfg.normalise else cells
         mask = masking.uniform(len(x), self.encoder.tokens, self.cfg.mask_ratio, batch.generator)
         predicted = self.decoder(self.encoder(x, mask), mask)
-        counted = counted_bodies(batch.present, self.cfg.count_absent)
-        return {"loss": hidden_error(predicted, target, mask.hidden, counted)}
+        return {"loss": hidden_error(predicted, target, mask.hidden)}
