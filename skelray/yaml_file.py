@@ -154,6 +154,7 @@ def write(path: str | Path, data: dict[str, Any]) -> None:
         f.write(text)
         f.flush()
         os.fsync(f.fileno())
+    os.chmod(f.name, 0o644)  # temporary files are private, results are to be read
     os.replace(f.name, path)
 
 

@@ -74,6 +74,14 @@ def test_the_page_has_all_its_parts(full: Results) -> None:
         assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20  # drawn, not blank
 
 
+def test_rates_and_counts_are_not_told_as_accuracies(full: Results) -> None:
+    page = (full.folder / "report.md").read_text()
+    assert "369 of 464 remain" in page
+    assert "test/clips" not in page
+    assert "300.0" not in page  # the probe's rate, 3, in percent
+    assert "test/clips" not in shown(full.folder)
+
+
 def test_a_pruned_trial_stands_below_the_complete_ones(tmp_path: Path) -> None:
     draw = random.Random(0)
     told = made_up.life("mamp-000", "mamp", draw, began=0.0, clips=60000)

@@ -72,10 +72,18 @@ def _leaderboard(results: Results) -> str:
     header, rows, title = _board(results)
     notes = ""
     if any("clean" in column for column in header):
-        notes = "\n\n*clean* leaves out test clips whose coordinates also occur on the training side."
+        notes = f"\n\n*clean* leaves out test clips whose coordinates also occur on the training side{_sizes(results)}."
     if any(tables.FLOOR in row[0] for row in rows):
         notes += f"\n\nThe floor is the {tables.FLOOR} encoder: what training adds is what lies above it."
     return f"## Leaderboard\n\n{title}.\n\n{_markdown(header, rows)}{notes}" if rows else f"## Leaderboard\n\n{title}."
+
+
+def _sizes(results: Results) -> str:
+    finals = results.finals()
+    if not {"test/clips", "test/clips_clean"} <= set(finals.columns):
+        return ""
+    whole, clean = (int(finals[column].max()) for column in ("test/clips", "test/clips_clean"))
+    return f": {clean:,} of {whole:,} remain"
 
 
 def _question(sweep: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ def _curves(
 ) -> Figure:
     methods = list(dict.fromkeys(trials.loc[trials["trial"].isin(points["trial"]), "method"]))
     figure, panels = _panels(len(methods), shared)
-    share = metric.startswith(("val/", "test/"))
+    share = tables.is_accuracy(metric)
     by_trial = dict(list(points.groupby("trial", sort=False)))
     for panel, method in zip(panels, methods, strict=True):
         colour = colours[method]

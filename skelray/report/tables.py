@@ -19,16 +19,22 @@ def percent(mean: float | None, spread: float | None = None) -> str:
     return f"{100 * mean:.1f}" if spread is None or math.isnan(spread) else f"{100 * mean:.1f} ± {100 * spread:.1f}"
 
 
+def is_accuracy(metric: str) -> bool:
+    """Whether a metric is a share of clips that were told right; a probe's rate and a count of clips are not."""
+    return metric.startswith(("val/", "test/")) and not metric.endswith("_lr") and not metric.startswith("test/clips")
+
+
 def measured(value: float | None, metric: str) -> str:
-    """A metric for people: accuracies (val/*, test/*) in percent, anything else as it is."""
+    """A metric for people: accuracies in percent, anything else as it is."""
     if value is None or math.isnan(value):
         return "-"
-    return percent(value) if metric.startswith(("val/", "test/")) else f"{value:.4g}"
+    return percent(value) if is_accuracy(metric) else f"{value:.4g}"
 
 
 def test_metrics(finals: pd.DataFrame) -> list[str]:
-    """The test metrics of a finals table, linear first, each standard test set before its clean one."""
-    found = [column for column in finals.columns if column.startswith("test/") and not column.endswith(" spread")]
+    """The test accuracies of a finals table, linear first, each standard test set before its clean one."""
+    tests = (column for column in finals.columns if column.startswith("test/") and not column.endswith(" spread"))
+    found = [column for column in tests if is_accuracy(column)]
     return sorted(found, key=lambda name: ("linear" not in name, name))
 
 

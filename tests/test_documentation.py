@@ -1,0 +1,89 @@
+"""What the README and the pages promise is true: snippets run, commands exist, links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import typer
+import yaml
+from conftest import REPOSITORY
+
+from skelray import cost
+from skelray.cli import application
+from skelray.sweep import __main__ as sweep_command
+from skelray.sweep import config
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def snippets(language: str) -> list:
+    found = []
+    for page in PAGES:
+        blocks = [text for kind, text in FENCE.findall(page.read_text()) if kind == language]
+        found += [pytest.param(text, id=f"{page.stem}-{number}") for number, text in enumerate(blocks)]
+    return found
+
+
+def command_lines() -> list:
+    lines = [(block.id, line) for block in snippets("sh") for line in block.values[0].splitlines()]
+    return [pytest.param(line.split("  #")[0].strip(), id=f"{where}: {line[:40]}") for where, line in lines if line]
+
+
+@pytest.mark.parametrize("text", snippets("python"))
+def test_python_snippets_run(text):
+    exec(compile(text, "snippet", "exec"), {"__name__": "snippet"})
+
+
+@pytest.mark.parametrize("text", snippets("yaml"))
+def test_yaml_snippets_are_spaces_or_sweeps(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    file = tmp_path / "snippet.yaml"
+    file.write_text(text)
+    plan = config.load(file)
+    assert set(plan.spaces) == set(yaml.safe_load(text).get("spaces", ["amr"]))
+
+
+def parsed(command: click.Command, words: list[str]) -> None:
+    """Raise unless the command takes these words; nothing is run."""
+    context = command.make_context(command.name, words, resilient_parsing=False)
+    if isinstance(command, click.Group):
+        _, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        parsed(inner, rest)
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_commands_exist_and_take_these_options(line):
+    words = shlex.split(line)
+    while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
+        words = words[1:]
+    if words[:1] == ["ray"] and "--" in words:
+        words = words[words.index("--") + 1 :]
+    if words[:1] == ["make"]:
+        assert re.search(rf"^{words[1]}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    elif words[:1] == ["skelray"]:
+        parsed(typer.main.get_command(application()), words[1:])
+    elif words[:3] == ["python", "-m", "skelray.sweep"]:
+        parsed(typer.main.get_command(sweep_command.app), words[3:])
+        source = words[3]
+        assert "NAME" in source or source.startswith("results/") or (REPOSITORY / source).is_file()
+    elif words[:3] == ["python", "-m", "skelray.cost"]:
+        app = typer.Typer()
+        app.command()(cost.main)
+        parsed(typer.main.get_command(app), words[3:])
+    else:
+        assert words[0] in {"python3", "pip", "ray"}, f"no test knows the command {words[0]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_every_test_and_page_names_no_machine():
+    """Nothing in the project knows where it was written."""
+    for path in [*PAGES, *(REPOSITORY / "skelray").rglob("*.py"), *REPOSITORY.glob("s*/*.yaml")]:
+        assert not re.search(r"/(work|root|home)/", path.read_text()), path
