@@ -4,6 +4,7 @@ python benchmarks/trial_overhead.py [--trials 6]
 """
 
 import argparse
+import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -42,7 +43,7 @@ def slots(launcher: str, trials: int) -> list[float]:
         events = Journal(next(Path(folder).rglob("journal.jsonl"))).read()
     times = [event.time for event in events if isinstance(event, Started)]
     times.append(max(event.time for event in events if isinstance(event, Ended)))
-    return [after - before for before, after in zip(times, times[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(times)]
 
 
 def main() -> None:
