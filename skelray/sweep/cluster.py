@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,22 +98,38 @@ class Cluster:
 
 
 def begin(cpus: int, gpus: int, dashboard: bool) -> None:
-    """Start a Ray of our own. Without its dashboard a nested trial that is stopped keeps its CPUs for ever."""
+    """Start a Ray of our own. Without its dashboard a nested trial that is stopped keeps its CPUs for ever.
+
+    The process that frees them finds the dashboard by itself only where one Ray runs on the machine: it is told.
+    """
     os.environ["RAY_ADDRESS"] = "local"  # never a stale cluster that some file still names
-    _init(num_cpus=cpus, num_gpus=gpus, include_dashboard=dashboard, dashboard_host="127.0.0.1")
+    how: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "include_dashboard": dashboard}
+    if not dashboard:
+        _init({}, **how)
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.environ["RAY_API_SERVER_ADDRESS"] = page = f"http://127.0.0.1:{port}"
+    _init({"RAY_API_SERVER_ADDRESS": page}, dashboard_host="127.0.0.1", dashboard_port=port, **how)
+    try:
+        list_nodes(limit=1)
+    except Exception as error:
+        ray.shutdown()
+        raise BadInput(f"resources.launcher: Ray's dashboard does not answer at {page} ({error})") from error
 
 
 def connect(address: str) -> None:
     """Join the Ray cluster at an address. Raises BadInput when none is there."""
     try:
-        _init(address=address)
+        _init({"RAY_ADDRESS": address} if address != "auto" else {}, address=address)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise BadInput(f"--address {address}: no Ray cluster answers there ({error})") from error
 
 
-def _init(**how: Any) -> None:
+def _init(more: dict[str, str], **how: Any) -> None:
     """ray.init, quiet, with workers that import the same skelray and read the same stores."""
-    variables = {**WORKER, **{name: os.environ[name] for name in PASSED_ON if name in os.environ}}
+    variables = {**WORKER, **more, **{name: os.environ[name] for name in PASSED_ON if name in os.environ}}
     package_root, path = str(Path(skelray.__file__).parents[1]), os.environ.get("PYTHONPATH")
     variables["PYTHONPATH"] = os.pathsep.join([package_root, path] if path else [package_root])
     os.environ.update(DRIVER | WORKER)

@@ -75,7 +75,7 @@ def place(resources: Resources, trials: int, machine: Machine) -> Placement:
 
 def for_finals(resources: Resources, search: Placement) -> Resources:
     """Finals and floors run in one process each, with all the CPUs of a trial: the test side is opened once."""
-    single = {"workers": 1, "cpus": resources.workers * resources.cpus, "gpus": min(resources.gpus, 1)}
+    single = {"workers": 1, "cpus": resources.workers * resources.cpus, "gpus": min(resources.gpus, 1.0)}
     return resources.model_copy(update={**single, "launcher": "inline", "concurrent": search.concurrent})
 
 
