@@ -69,6 +69,14 @@ def test_length_in_clips_and_in_epochs():
     assert TrainConfig(clips=103, batch=4).steps(12) == 25  # never more clips than the budget
     assert TrainConfig(epochs=2, batch=4).steps(12) == 6
     assert TrainConfig(epochs=0.5, batch=4).steps(12) == 1
+    assert TrainConfig(epochs=0.1, batch=4).steps(12) == 1
+
+
+@pytest.mark.parametrize(
+    ("clips_in_epoch", "steps"), [(40_091, 125_200), (37_646, 294 * 400), (63_026, 492 * 400), (5_339, 16_400)]
+)
+def test_each_epoch_drops_its_incomplete_batch_as_in_the_mamp_recipe(clips_in_epoch, steps):
+    assert TrainConfig(epochs=400, batch=128).steps(clips_in_epoch) == steps
 
 
 @pytest.mark.parametrize("settings", [{}, {"clips": 4, "epochs": 1}])
