@@ -17,7 +17,10 @@ MANIFEST, TENSORS, PLAIN = "manifest.json", "tensors.safetensors", "state.json"
 
 
 def save(folder: Path, state: dict[str, Any], keep: int = 2) -> Path:
-    """Write `state` as folder/step-N and drop all but the newest `keep`; a kill at any moment leaves the one before."""
+    """Write `state` as folder/step-N and drop all but the newest `keep`; a kill at any moment leaves the one before.
+
+    Steps beyond N go too: who trains up to N has refused them, and they would push whole ones out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
     tensors: dict[str, Tensor] = {}
@@ -32,7 +35,9 @@ def save(folder: Path, state: dict[str, Any], keep: int = 2) -> Path:
         shutil.rmtree(target)
     os.replace(part, target)
     flush(folder)
-    for old in [*steps(folder)[keep:], *folder.glob(".part-*")]:
+    known = steps(folder)
+    place = known.index(target)
+    for old in [*known[:place], *known[place + keep :], *folder.glob(".part-*")]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 

@@ -94,3 +94,11 @@ def test_a_kill_while_writing_leaves_the_one_before(tmp_path, monkeypatch):
     assert checkpoint.latest(tmp_path)["step"] == 1
     checkpoint.save(tmp_path, state(3))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000001", "step-000000003"]
+
+
+def test_torn_ones_of_later_steps_do_not_push_out_what_is_saved_after_them(tmp_path):
+    for step in (8, 9):
+        checkpoint.save(tmp_path, state(step))
+        flip(tmp_path / f"step-{step:09d}" / "tensors.safetensors")
+    assert checkpoint.save(tmp_path, state(1)).is_dir()
+    assert checkpoint.latest(tmp_path)["step"] == 1
