@@ -66,3 +66,9 @@ print(locate.find("synthetic-small"))
     told = [process.communicate("go\n")[0] for process in both]
     assert "".join(told).count("built") == 1
     assert "".join(told).count(str(stores / f"synthetic-small-{synthetic.VERSION}.arrow")) == 2
+
+
+def test_a_folder_of_stores_that_is_a_file_is_refused(stores):
+    stores.write_text("not a folder")
+    with pytest.raises(BadInput, match=r"no store can be built.*SKELRAY_STORES"):
+        locate.find("synthetic-small")

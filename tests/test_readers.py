@@ -222,6 +222,18 @@ def test_damaged_ntu_files_are_refused(tmp_path):
         list(NTU_NPZ.read(bad).clips)
 
 
+@pytest.mark.parametrize("member", ["x_train", "y_test"])
+def test_a_damaged_compressed_array_is_refused(tmp_path, member):
+    path = npz(tmp_path / "bad.npz", save=np.savez_compressed)
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo(f"{member}.npy").header_offset + 30 + len(f"{member}.npy") + 20
+    altered = bytearray(path.read_bytes())
+    altered[place] = 0xFF  # a block type that deflate does not know
+    path.write_bytes(altered)
+    with pytest.raises(BadInput, match=r"bad\.npz: "):
+        list(NTU_NPZ.read(path).clips)
+
+
 @pytest.mark.parametrize(("file", "side"), [("NTU60_CS.npz", 1), ("NTU60_CV.npz", 0)])
 def test_the_real_ntu_sample(shared_data, file, side):
     path = shared_data / "samples" / "ntu_npz" / file

@@ -123,3 +123,18 @@ def test_what_cannot_be_split_is_refused(tiny, tmp_path):
     only_test = tiny_store(tmp_path / "b.arrow", [clip for clip in tiny_clips() if clip.camera == 3])
     with pytest.raises(BadInput, match="leaves no clip to train on"):
         splits.select(only_test, "xview", 2, seed=0)
+
+
+def test_a_store_of_test_clips_alone_still_tells_its_sizes(tmp_path):
+    only_test = tiny_store(tmp_path / "a.arrow", [clip for clip in tiny_clips() if clip.camera == 3])
+    assert splits.sizes(only_test, "xview") == (0, 18)
+
+
+def test_one_clip_a_class_leaves_nobody_to_validate_on(tmp_path):
+    sides = [replace(clip, side=TRAIN, subject=-1) for clip in tiny_clips(subjects=1, cameras=1)]
+    opened = tiny_store(tmp_path / "a.arrow", sides, name="anything")
+    with (
+        pytest.warns(UserWarning, match="does not know its subjects"),
+        pytest.raises(BadInput, match="no class has two training clips"),
+    ):
+        splits.select(opened, "given", 1, seed=0)

@@ -219,3 +219,14 @@ def test_a_large_store_opens_at_once(tmp_path):
     begin = time.process_time()
     store.open(tmp_path / "a.arrow")
     assert time.process_time() - begin < 0.2
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path):
+    old = tiny_store(tmp_path / "a.arrow").fingerprint
+    (tmp_path / "folder.arrow").mkdir()
+    with pytest.raises(BadInput, match=r"folder\.arrow is a folder"):
+        tiny_store(tmp_path / "folder.arrow")
+    with pytest.raises(BadInput, match=r"b\.arrow cannot be written"):
+        tiny_store(tmp_path / "a.arrow" / "b.arrow")
+    assert store.open(tmp_path / "a.arrow").fingerprint == old
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.arrow", "folder.arrow"]

@@ -50,8 +50,12 @@ def _built(name: str) -> Path:
     path = folder() / f"{name}-{synthetic.VERSION}.arrow"
     if _whole(path):
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise BadInput(f"no store can be built: {error}; set SKELRAY_STORES to a folder of yours") from error
+    with beside as lock:
         fcntl.flock(
             lock, fcntl.LOCK_EX
         )  # whoever comes second waits, then finds it built; a dead process holds nothing

@@ -70,6 +70,8 @@ def select(store: Store, split: str, val_subjects: int, seed: int) -> Selection:
     holds out a tenth of each class and warns. Raises BadInput for an unknown split or too few subjects.
     """
     inside = np.flatnonzero(_training_side(store, split))
+    if not len(inside):
+        raise BadInput(f'{store.name}: the split "{split}" leaves no clip to train on')
     random = np.random.default_rng(seed_for(seed, "val"))
     if (store.subject[inside] == UNKNOWN).any():
         warnings.warn(
@@ -78,6 +80,8 @@ def select(store: Store, split: str, val_subjects: int, seed: int) -> Selection:
             stacklevel=2,
         )
         held = _tenth_of_each_class(store.label[inside], random)
+        if not held.any():
+            raise BadInput(f"{store.name} {split}: no class has two training clips, so none is left to validate on")
     else:
         held = _subjects(store.subject[inside], store.label[inside], val_subjects, random, f"{store.name} {split}")
     return Selection(train=inside[~held], val=inside[held])
@@ -121,8 +125,6 @@ def _training_side(store: Store, split: str) -> NDArray[np.bool_]:
         train = store.side == TRAIN
     else:
         train = trains(store.name, split, getattr(store, protocols()[store.name][split]["by"]))
-    if not train.any():
-        raise BadInput(f'{store.name}: the split "{split}" leaves no clip to train on')
     return train
 
 

@@ -120,8 +120,23 @@ def write(
     transforms: Iterable[str] = (),
 ) -> None:
     """Write a store in bounded memory; it appears under `path` whole or not at all. Raises BadInput for a bad clip."""
-    classes = tuple(classes)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder; name a file for the store")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, clips, skeleton, name, tuple(classes), transforms)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error}") from error
+
+
+def _write(
+    path: Path,
+    clips: Iterable[Clip],
+    skeleton: Skeleton,
+    name: str,
+    classes: tuple[str, ...],
+    transforms: Iterable[str],
+) -> None:
     columns: dict[str, list[Any]] = {key: [] for key in ("clip_name", "digest", *NUMBERS)}
     # The raw file has no name, so even a killed write leaves nothing of it behind.
     with tempfile.TemporaryFile(dir=path.parent) as raw:

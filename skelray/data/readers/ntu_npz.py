@@ -8,6 +8,7 @@ The arrays are read clip by clip, so a file far larger than the memory can be im
 
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,7 @@ from skelray.errors import BadInput
 Member = IO[bytes] | zipfile.ZipExtFile  # the second is the first, which executed annotations do not know
 SIDES = {"train": TRAIN, "test": TEST}
 WIDTH = 150  # 2 bodies x 25 joints x 3 coordinates
+DAMAGE = (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError)  # what reading a damaged member raises
 NAMES = {60: "ntu60", 120: "ntu120"}  # classes -> store
 
 
@@ -59,7 +61,7 @@ def _header(file: Member, source: Path, name: str) -> tuple[tuple[int, ...], np.
         version = np.lib.format.read_magic(file)
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = reader(file)
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+    except DAMAGE as error:
         raise BadInput(f"{source}: {name} is not a whole numpy array ({error})") from error
     if name.startswith("x") and (len(shape) != 3 or shape[2] != WIDTH):
         raise BadInput(f"{source}: {name} has the shape {list(shape)}, not [clips, frames, {WIDTH}]")
@@ -86,7 +88,7 @@ def _numbers(
     try:
         raw = file.read(int(np.prod(shape)) * dtype.itemsize)
         return np.frombuffer(raw, dtype).reshape(shape)
-    except (ValueError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except DAMAGE as error:
         raise BadInput(f"{source}: {name} ends too early or is damaged") from error
 
 
