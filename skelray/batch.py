@@ -6,30 +6,34 @@ P tokens per body, time varies slowest   K visible tokens   D width   F numbers 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from skelray.schema import Strict
+
+
+def is_a_range(crop: tuple[float, float]) -> tuple[float, float]:
+    """The crop, if it is a range of shares; raises ValueError otherwise."""
+    if not 0 < crop[0] <= crop[1] <= 1:
+        raise ValueError(f"crop {list(crop)} is not a range within 0..1")
+    return crop
+
+
+Crop = Annotated[tuple[float, float], AfterValidator(is_a_range)]  # least and largest share of a clip's frames
 
 
 class View(Strict):
     """One look at a clip. A method lists the views it wants; the loader makes them; neither knows the other."""
 
     frames: int = Field(120, ge=1)  # after resampling
-    crop: tuple[float, float] = (0.5, 1.0)  # share of the clip's frames that is kept, drawn evenly
+    crop: Crop = (0.5, 1.0)  # share of the clip's frames that is kept, drawn evenly
     crop_minimum: int | None = Field(None, ge=1)  # frames; None: 64 at 120 frames, in proportion otherwise
     centred: bool = False  # True: the crop lies in the middle instead of anywhere
     augment: tuple[str, ...] = ("rotate",)  # names of functions in skelray.data.augment, applied in this order
-
-    @model_validator(mode="after")
-    def crop_is_a_range(self) -> "View":
-        if not 0 < self.crop[0] <= self.crop[1] <= 1:
-            raise ValueError(f"crop {self.crop} is not a range within 0..1")
-        return self
 
     @property
     def shortest_crop(self) -> int:

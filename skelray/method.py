@@ -6,7 +6,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from skelray.batch import View
+from skelray.batch import Crop, View
 from skelray.layers.encoder import Encoder, EncoderConfig
 from skelray.schema import Strict
 from skelray.skeletons import Skeleton
@@ -18,7 +18,7 @@ class MethodConfig(Strict):
 
     name: str
     encoder: EncoderConfig = EncoderConfig()
-    crop: tuple[float, float] = (0.5, 1.0)  # share of a clip's frames that a training view keeps
+    crop: Crop = (0.5, 1.0)  # share of a clip's frames that a training view keeps
     crop_minimum: int | None = Field(None, ge=1)  # frames; None: 64 at 120 frames, in proportion otherwise
     augment: tuple[str, ...] = ("rotate",)  # augmentations of a training view, in order
     count_absent: bool = False  # True: absent bodies count in the loss, as in the authors' code

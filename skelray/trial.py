@@ -16,7 +16,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from torch import nn
 
 from skelray import checkpoint, evaluate, measure, methods
-from skelray.data import locate, splits, store
+from skelray.data import augment, locate, splits, store
 from skelray.data.loader import Loader, Pool
 from skelray.errors import BadInput, near
 from skelray.evaluate.features import Labelled
@@ -39,7 +39,7 @@ class DataConfig(Strict):
     val_seed: int = Field(0, ge=0)  # draws them; apart from the trial's seed: all trials meet the same clips
 
 
-def of_its_own_class(value: Any) -> Any:
+def of_its_own_class(value: Any, info: Any) -> Any:  # info: ValidationInfo, which executed annotations cannot check
     """{"name": "amr", "k": 0.1} -> AMRConfig(k=0.1); its mistakes are told with the keys that AMRConfig has."""
     if not isinstance(value, dict):
         return value
@@ -50,7 +50,8 @@ def of_its_own_class(value: Any) -> Any:
         raise ValueError(f"no method {value['name']!r}{hint} (there are {', '.join(methods.available())})")
     config = methods.load(value["name"]).Config
     try:
-        return config(**value)
+        # what comes as JSON is read as strictly as the rest of the document: text is never a number
+        return config.model_validate_json(json.dumps(value), strict=True) if info.mode == "json" else config(**value)
     except ValidationError as error:
         told = [
             InitErrorDetails(type=PydanticCustomError("value_error", text), loc=tuple(key.split(".")), input=value)
@@ -109,6 +110,8 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
     Raises BadInput when the store is missing, cannot serve the config, or is not the one of `fingerprint`.
     """
     data = cfg.data
+    for name in (name for view in cfg.method.views for name in view.augment):
+        augment.load(name)
     opened = store.open(locate.find(data.store))
     if fingerprint is not None and fingerprint != opened.fingerprint:
         raise BadInput(
@@ -167,7 +170,8 @@ def final(
     parts = prepare(cfg, device, fingerprint)
     _refuse(parts, protocols)
     finished, mine = folder / "final.json", _identity(parts, "everything")
-    if finished.exists() and (known := json.loads(finished.read_text()))["identity"] == mine:
+    known = json.loads(finished.read_text()) if finished.exists() else {"identity": None, "metrics": {}}
+    if known["identity"] == mine and all(f"test/{name}" in known["metrics"] for name in protocols):
         return dict(known["metrics"])
     _pretrain(parts, parts.selection.everything, dict, folder, report)
     found = parts.test(protocols, ledger, reader)

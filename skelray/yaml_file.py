@@ -4,6 +4,7 @@
 alias are refused: a file can name data and nothing else.
 """
 
+import json
 import os
 import re
 import tempfile
@@ -92,8 +93,15 @@ class Document:
 
     def build(self, model: type[Model], data: Any, under: str = "") -> Model:
         """Validate a part of this file that lies below the key `under`. Raises BadInput: one line per mistake."""
+        return self._told(lambda: model.model_validate(data), model, under)
+
+    def whole(self, model: type[Model]) -> Model:
+        """Validate this file strictly: a list may be a tuple, but text or true is never a number. Raises BadInput."""
+        return self._told(lambda: model.model_validate_json(json.dumps(self.data), strict=True), model)
+
+    def _told(self, validated: Callable[[], Model], model: type[Model], under: str = "") -> Model:
         try:
-            return model.model_validate(data)
+            return validated()
         except ValidationError as error:
             told = problems(error, model)
             meant = [name for _, text in told for name in re.findall(r'did you mean "(.+)"', text)]

@@ -83,8 +83,35 @@ def test_each_mistake_is_told_with_file_line_and_key_before_anything_starts(docu
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("train.clips", "32", "train.clips: Input should be a valid integer, not '32'"),
+        ("train.clips", True, "train.clips: Input should be a valid integer, not True"),
+        ("optim.lr", "1e-3", "optim.lr: Input should be a valid number, not '1e-3'"),
+        ("method.normalise", "yes", "method.normalise: Input should be a valid boolean, not 'yes'"),
+        ("method.encoder.width", "8", "method.encoder.width: Input should be a valid integer, not '8'"),
+        ("method.crop", [1.0, 0.5], "method.crop: crop [1.0, 0.5] is not a range within 0..1"),
+        ("method.augment", ["rotte"], "no augmentation 'rotte'; did you mean \"rotate\"?"),
+        ("optim.lr", 1e30, "the training diverged"),
+        ("train.threads", 10**6, "train.threads: Input should be less than or equal to 1024"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_or_range_leaves_with_code_2(key, value, told, document, tmp_path, capsys):
+    part = document
+    *sections, last = key.split(".")
+    for section in sections:
+        part = part.setdefault(section, {})
+    part[last] = value
+    assert skelray("train", written(document, tmp_path)) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["best.yaml", "--folder", "best.yaml/inside"], "cannot be made: Not a directory"),
         (["missing.yaml"], "missing.yaml"),
         (["best.yaml", "--device", "gpu"], "cpu or cuda"),
         (["best.yaml", "--folder", "best.yaml"], "is a file"),

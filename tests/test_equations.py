@@ -457,3 +457,9 @@ def test_amr_counts_every_large_patch_visible_or_not(five_joints):
 def test_what_does_not_divide_is_refused_with_the_nearest_that_does(settings, rule):
     with pytest.raises(ValueError, match=rule):
         AMRConfig(**settings)
+
+
+@pytest.mark.parametrize("window", [0, -4])
+def test_a_window_has_at_least_one_frame(window):
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        AMRConfig(windows=(window,))

@@ -370,3 +370,12 @@ def test_a_short_training_lifts_the_encoder_above_the_random_one(tmp_path, monke
         trained = trial.run(config, folder=tmp_path / str(seed), report=Heard())
         gains += [trained[name] - floor[name] for name in ("val/linear", "val/knn")]
     assert np.mean(gains) > 0
+
+
+def test_a_final_asked_for_another_protocol_later_answers_it(stored, tmp_path):
+    config, ledger = TrialConfig.model_validate(tiny(store=stored)), tmp_path / "ledger.jsonl"
+    rest = {"folder": tmp_path / "run", "report": Heard(), "ledger": ledger}
+    assert "test/linear" not in trial.final(config, protocols=["knn"], **rest)
+    assert "test/linear" in trial.final(config, protocols=["linear", "knn"], **rest)
+    trial.final(config, protocols=["knn"], **rest)
+    assert len(ledger.read_text().splitlines()) == 2

@@ -9,6 +9,7 @@ import typer
 
 from skelray import trial, yaml_file
 from skelray.errors import BadInput
+from skelray.train import Diverged
 
 app = typer.Typer()
 
@@ -25,13 +26,15 @@ def train(
 ) -> None:
     """Run one trial and print its numbers; the same file gives the same val/* again. Reads no test clip."""
     document = yaml_file.read(file)
-    config = document.build(trial.TrialConfig, document.data)
+    config = document.whole(trial.TrialConfig)
     usable(device)
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise BadInput(f"--folder {folder} is a file")
     trial.settle(config)
     with tempfile.TemporaryDirectory(prefix="skelray-train-") as scratch:
-        metrics = trial.run(config, folder=folder or Path(scratch), report=told, device=device)
+        place = writable(folder or Path(scratch))
+        try:
+            metrics = trial.run(config, folder=place, report=told, device=device)
+        except Diverged as error:
+            raise BadInput(f"{file}: the training diverged: {error}; try a lower optim.lr, or optim.clip") from error
     for name, value in metrics.items():
         typer.echo(f"{name} {value!r}")  # every digit: this is what "the same number" is held against
 
@@ -39,6 +42,17 @@ def train(
 def told(clips: int, metrics: dict[str, float]) -> None:
     """One line for each report of the trial."""
     typer.echo(f"{clips:,} clips: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()), err=True)
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made if need be. Raises BadInput when it is a file or cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise BadInput(f"--folder {folder} is a file") from None
+    except OSError as error:
+        raise BadInput(f"--folder {folder} cannot be made: {error.strerror}") from None
+    return folder
 
 
 def usable(device: str) -> None:

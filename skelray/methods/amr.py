@@ -15,7 +15,7 @@ Departures  absent bodies are left out of the loss: count_absent restores it. In
 Reproduces  results/nw_ucla_quick, seeds and intervals there; no claim for NTU RGB+D
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
@@ -40,7 +40,7 @@ class AMRConfig(MethodConfig):
     name: Literal["amr"] = "amr"
     mask_ratio: float = Field(0.9, gt=0, lt=1)
     coarse: int = Field(6, ge=1)  # small patches per large patch
-    windows: tuple[int, ...] = Field((4, 8, 12), min_length=1)  # frames
+    windows: tuple[Annotated[int, Field(ge=1)], ...] = Field((4, 8, 12), min_length=1)  # frames
     k: float = Field(0.01, ge=0)  # curvature of the weight; 0: every window weighs 1
     eps: float = Field(1e-8, gt=0)  # square metres; far below the jitter of the sensor
     scope: Literal["body", "joint"] = "body"  # over what the mean energy e_t is taken
