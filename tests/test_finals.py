@@ -259,6 +259,15 @@ def test_bad_input_is_refused_before_anything_is_made(tmp_path, monkeypatch, set
     assert [path.name for path in tmp_path.iterdir()] == ["stores"]
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1", "ray://127.0.0.1:10001", "127.0.0.1:123456"])
+def test_an_address_where_no_cluster_is_is_refused_before_anything_is_made(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
+    with pytest.raises(BadInput, match="--address"):
+        driver.sweep(REPOSITORY / "search_spaces/amr.yaml", sets=["data.store=synthetic-small"], address=address)
+    assert [path.name for path in tmp_path.iterdir()] == ["stores"]
+
+
 def test_a_tracking_uri_that_does_not_answer_is_refused_before_anything_is_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))

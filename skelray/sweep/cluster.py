@@ -119,6 +119,19 @@ def begin(cpus: int, gpus: int, dashboard: bool) -> None:
         raise BadInput(f"resources.launcher: Ray's dashboard does not answer at {page} ({error})") from error
 
 
+def check(address: str) -> None:
+    """Raise BadInput within seconds when an address is none or nobody listens there; Ray itself waits for minutes."""
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        raise BadInput(f"--address {address}: HOST:PORT is due, as `ray start --head` tells it, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise BadInput(f"--address {address}: no Ray cluster answers there ({error})") from error
+
+
 def connect(address: str) -> None:
     """Join the Ray cluster at an address. Raises BadInput when none is there."""
     try:

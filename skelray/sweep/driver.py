@@ -57,6 +57,8 @@ def sweep(
         return places.results
     if address is None:
         _placements(plan, preflight.here())
+    else:
+        cluster.check(address)
     uri = tracking.check(tracking_uri)
     with places.alone(), cluster.Cluster(address) as ray:
         placements = _placements(plan, preflight.here() if address is None else ray.machine())
