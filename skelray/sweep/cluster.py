@@ -137,7 +137,8 @@ def connect(address: str) -> None:
     try:
         _init({"RAY_ADDRESS": address} if address != "auto" else {}, address=address)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise BadInput(f"--address {address}: no Ray cluster answers there ({error})") from error
+        hint = "a cluster started with token authentication wants RAY_AUTH_MODE=token here too"
+        raise BadInput(f"--address {address}: no Ray cluster takes us there ({error}); {hint}") from error
 
 
 def _init(more: dict[str, str], **how: Any) -> None:

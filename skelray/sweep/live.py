@@ -54,9 +54,8 @@ class Screen:
         if isinstance(event, Started):
             return f"{now}  {event.trial} started"
         trial = trials[event.trial]
-        figures = ", ".join(
-            f"{name} {value:.4f}" for name, value in trial.last.items() if not name.startswith("train/")
-        )
+        shown = {self.objective, "test/linear", "test/knn"}
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in trial.last.items() if name in shown)
         told = f"{now}  {event.trial} {event.state} after {event.seconds:.0f} s and {trial.clips:,} clips"
         return f"{told}: {event.reason or figures}   [{self.summary(trials)}]"
 
