@@ -19,7 +19,7 @@ from skelray.schema import Strict
 def is_a_range(crop: tuple[float, float]) -> tuple[float, float]:
     """The crop, if it is a range of shares; raises ValueError otherwise."""
     if not 0 < crop[0] <= crop[1] <= 1:
-        raise ValueError(f"crop {list(crop)} is not a range within 0..1")
+        raise ValueError(f"{list(crop)} is not a range within 0..1")
     return crop
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from torch import nn
 
@@ -40,7 +40,7 @@ class DataConfig(Strict):
 
 
 def of_its_own_class(value: Any, info: Any) -> Any:  # info: ValidationInfo, which executed annotations cannot check
-    """{"name": "amr", "k": 0.1} -> AMRConfig(k=0.1); its mistakes are told with the keys that AMRConfig has."""
+    """{"name": "amr", "k": 0.1} -> AMRConfig(k=0.1), from JSON strictly; its mistakes are told with its keys."""
     if not isinstance(value, dict):
         return value
     if "name" not in value:
@@ -50,7 +50,6 @@ def of_its_own_class(value: Any, info: Any) -> Any:  # info: ValidationInfo, whi
         raise ValueError(f"no method {value['name']!r}{hint} (there are {', '.join(methods.available())})")
     config = methods.load(value["name"]).Config
     try:
-        # what comes as JSON is read as strictly as the rest of the document: text is never a number
         return config.model_validate_json(json.dumps(value), strict=True) if info.mode == "json" else config(**value)
     except ValidationError as error:
         told = [
@@ -60,11 +59,19 @@ def of_its_own_class(value: Any, info: Any) -> Any:  # info: ValidationInfo, whi
         raise ValidationError.from_exception_data(config.__name__, told) from None
 
 
+def augmented(config: MethodConfig) -> MethodConfig:
+    """The config, if the augmentations of its views exist; raises ValueError otherwise."""
+    known = augment.available()
+    if unknown := [name for view in config.views for name in view.augment if name not in known]:
+        raise ValueError(f"augment: no {unknown[0]!r}{near(unknown[0], known)} (there are {', '.join(known)})")
+    return config
+
+
 class TrialConfig(Strict):
     """Everything that decides a trial's numbers; the checkpoint, the results and MLflow keep the same JSON."""
 
     data: DataConfig = DataConfig()
-    method: Annotated[SerializeAsAny[MethodConfig], BeforeValidator(of_its_own_class)]
+    method: Annotated[SerializeAsAny[MethodConfig], BeforeValidator(of_its_own_class), AfterValidator(augmented)]
     optim: OptimConfig = OptimConfig()
     train: TrainConfig = TrainConfig(epochs=400)
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -110,8 +117,6 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
     Raises BadInput when the store is missing, cannot serve the config, or is not the one of `fingerprint`.
     """
     data = cfg.data
-    for name in (name for view in cfg.method.views for name in view.augment):
-        augment.load(name)
     opened = store.open(locate.find(data.store))
     if fingerprint is not None and fingerprint != opened.fingerprint:
         raise BadInput(
