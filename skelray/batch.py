@@ -71,7 +71,12 @@ class Batch:
         return bodies if absent else bodies[self.present.flatten()]
 
     def split(self, parts: int) -> list["Batch"]:
-        """Equal pieces for gradient accumulation; they draw from one generator, one after the other."""
+        """Equal pieces for gradient accumulation; they draw from one generator, one after the other.
+
+        Raises ValueError when the clips do not fall into equal pieces.
+        """
+        if len(self.label) % parts:
+            raise ValueError(f"{len(self.label)} clips of one worker do not fall into {parts} equal pieces")
         pieces = zip(*(v.chunk(parts) for v in (*self.views, self.present, self.label)), strict=True)
         return [replace(self, views=piece[:-2], present=piece[-2], label=piece[-1]) for piece in pieces]
 

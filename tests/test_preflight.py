@@ -4,7 +4,8 @@ import pytest
 
 from skelray.errors import BadInput
 from skelray.sweep.config import Resources
-from skelray.sweep.preflight import Machine, for_finals, here, place
+from skelray.sweep.preflight import Machine, for_finals, here, place, refuse_unequal_shares
+from skelray.train import TrainConfig
 
 GIB = 1 << 30
 SMALL = Machine(cpus=2, gpus=0, memory=16 * GIB)
@@ -109,3 +110,15 @@ def test_this_machine_has_at_least_what_runs_this_test():
     assert machine.cpus >= 1
     assert machine.memory > 0
     assert machine.dashboard  # ray[default] is among the requirements
+
+
+@pytest.mark.parametrize(
+    ("batch", "accumulate", "workers", "fits"), [(8, 2, 2, True), (6, 2, 2, False), (7, 1, 2, False)]
+)
+def test_a_batch_must_fall_into_equal_pieces(batch, accumulate, workers, fits):
+    train = TrainConfig(clips=64, batch=batch, accumulate=1).model_copy(update={"accumulate": accumulate})
+    if fits:
+        refuse_unequal_shares(train, workers)
+    else:
+        with pytest.raises(BadInput, match=f"a multiple of {workers * accumulate} does"):
+            refuse_unequal_shares(train, workers)

@@ -214,3 +214,5 @@ def test_a_batch_splits_into_pieces_that_share_one_generator():
     assert torch.equal(torch.cat([first.views[0], second.views[0]]), batch.views[0])
     assert torch.equal(torch.cat([first.label, second.label]), batch.label)
     assert first.generator is second.generator
+    with pytest.raises(ValueError, match="do not fall into 3 equal pieces"):
+        batch.split(3)

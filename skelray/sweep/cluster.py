@@ -132,6 +132,11 @@ def check(address: str) -> None:
         raise BadInput(f"--address {address}: no Ray cluster answers there ({error})") from error
 
 
+def submitted() -> str | None:
+    """`auto` inside a job that `ray job submit` started: its cluster is meant; None anywhere else."""
+    return "auto" if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ else None
+
+
 def connect(address: str) -> None:
     """Join the Ray cluster at an address. Raises BadInput when none is there."""
     try:

@@ -51,6 +51,7 @@ def sweep(
     data = _data(plan)
     folder = Results(places.results)
     told = _environment(data)
+    address = address or cluster.submitted()
     folder.verify(plan.document(), told)  # not the folder of another sweep, nor other data
     if places.is_finished():
         show(places.results)
@@ -135,6 +136,8 @@ def _finish(studies: Studies, record: Record) -> None:
 def _placements(plan: Plan, machine: Machine) -> tuple[Placement, Placement]:
     """How trials and how finals are placed; BadInput when they cannot be."""
     resources = plan.sweep.resources
+    for method in plan.spaces:
+        preflight.refuse_unequal_shares(plan.trial(method, {}).train, resources.workers)
     trials = plan.sweep.budget.trials * len(plan.spaces)
     search = preflight.place(resources, trials, machine)
     single = preflight.for_finals(resources, search)

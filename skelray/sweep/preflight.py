@@ -10,6 +10,7 @@ import psutil
 
 from skelray.errors import BadInput
 from skelray.sweep.config import Resources
+from skelray.train import TrainConfig
 
 INLINE_BYTES = 450 << 20  # one trial in its actor: torch, pyarrow, a small model; stores are mapped, not copied
 NESTED_BYTES = 1200 << 20  # one nested trial with one worker: seven processes of Ray Train and Tune
@@ -71,6 +72,15 @@ def place(resources: Resources, trials: int, machine: Machine) -> Placement:
             f"{machine.memory / 2**30:.1f} GiB free; use auto, or at most {room}"
         )
     return Placement(chosen, max(1, min(room if asked == "auto" else asked, trials)), workers, cpus, gpus, machine)
+
+
+def refuse_unequal_shares(train: TrainConfig, workers: int) -> None:
+    """Raise BadInput when a batch does not fall into equal pieces: their gradients would be averaged as if it did."""
+    if train.batch % (workers * train.accumulate):
+        raise BadInput(
+            f"train.batch: {train.batch} clips do not fall into equal pieces for {workers} worker(s) that accumulate "
+            f"{train.accumulate}; a multiple of {workers * train.accumulate} does"
+        )
 
 
 def for_finals(resources: Resources, search: Placement) -> Resources:
