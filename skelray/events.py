@@ -1,5 +1,6 @@
 """What happens in a sweep, told once: the events, the journal they are kept in, and what they say about each trial."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,11 +64,13 @@ class Journal:
         self.path = Path(path)
 
     def append(self, event: Event) -> None:
-        """Add one line and hand it to the operating system before returning."""
+        """Add one line, on the disk before returning: the studies are as well, and the two must agree."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._mend()
         with self.path.open("ab") as file:
             file.write(event.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def read(self) -> list[Event]:
         """All events in the order of writing; a last line without its end is left out, another bad one refused."""

@@ -47,8 +47,11 @@ class Results:
         if (self.folder / "sweep.yaml").exists():
             self._resume(environment)
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_json("environment.json", environment)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write_json("environment.json", environment)
+        except OSError as error:
+            raise BadInput(f"{self.folder} cannot be written ({error.strerror}); choose another --results") from error
         yaml_file.write(self.folder / "sweep.yaml", sweep)  # last: a folder with sweep.yaml has an environment
 
     def verify(self, sweep: dict[str, Any], environment: dict[str, Any]) -> None:
@@ -130,7 +133,7 @@ class Results:
             key, before, now = other
             raise BadInput(
                 f"{self.folder} holds the results of another sweep: {key} was {before!r} there and is {now!r} now;"
-                " choose another --name, or delete the folder"
+                " choose another --name, or delete the folder and its namesake in runs/"
             )
         known = self.environment()
         before, now = (each.get("data", {}).get("fingerprint") for each in (known, environment))

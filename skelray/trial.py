@@ -124,11 +124,7 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
             f"it was {fingerprint[:12]}; bring the old store back, or begin a sweep under another name"
         )
     selection = splits.select(opened, data.split, data.val_subjects, data.val_seed)
-    if cfg.train.batch > len(selection.train):
-        raise BadInput(
-            f"train.batch: {cfg.train.batch} clips do not fit into an epoch of {len(selection.train)} "
-            f"({data.store}, {data.split}, without validation); {len(selection.train)} is the most"
-        )
+    selection.refuse_batch(cfg.train.batch, f"{data.store}, {data.split}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(cfg.seed, "init"))
         method = methods.load(cfg.method.name)(cfg.method, opened.skeleton)
@@ -177,6 +173,8 @@ def final(
     finished, mine = folder / "final.json", _identity(parts, "everything")
     known = json.loads(finished.read_text()) if finished.exists() else {"identity": None, "metrics": {}}
     if known["identity"] == mine and all(f"test/{name}" in known["metrics"] for name in protocols):
+        if (trained := checkpoint.latest(folder)) is not None:
+            report(trained["clips"], trained["metrics"])  # so that the test's figures stand at the same clips again
         return dict(known["metrics"])
     _pretrain(parts, parts.selection.everything, dict, folder, report)
     found = parts.test(protocols, ledger, reader)
@@ -246,5 +244,4 @@ def _refuse(parts: Prepared, protocols: Sequence[str]) -> None:
     """Say before training what would go wrong after it."""
     for name in protocols:
         evaluate.load(name)
-    if len(parts.selection.everything) == parts.store.clips:
-        raise BadInput(f"{parts.store.path} has no test clip under the split {parts.cfg.data.split}")
+    splits.refuse_untestable(parts.store, parts.cfg.data.split)

@@ -15,6 +15,7 @@ from skelray.sweep.config import Plan, SweepConfig
 from skelray.sweep.finals import FinalQueue
 from skelray.sweep.live import Screen
 from skelray.sweep.places import Places
+from skelray.sweep.preflight import Machine
 from skelray.sweep.record import Record
 from skelray.sweep.search import Studies, Ticket
 from skelray.sweep.search_queue import SearchQueue
@@ -155,8 +156,29 @@ def test_a_kill_between_study_and_journal_is_mended_and_the_trial_is_not_run_aga
     after = searching(tmp_path, record)
     after.mend()
     assert record.trials()[key].ended.state == "complete"
+    assert record.trials()[key].ended.time == record.events[-2].time  # not when it was taken up again
     assert after.next().key == "amr-001"
     assert after.next() is None
+
+
+def test_a_failure_that_only_the_study_knows_is_mended_with_its_reason(tmp_path, record):
+    queue = searching(tmp_path, record)
+    key = queue.next().key
+    run(queue, key, 0.4)
+    queue._studies.finish(key, "failed", reason="the disk is full")  # here the driver dies
+    searching(tmp_path, record).mend()
+    assert record.trials()[key].ended.reason == "the disk is full"
+
+
+def test_studies_whose_trials_the_journal_does_not_know_are_refused(tmp_path, record):
+    queue = searching(tmp_path, record)
+    key = queue.next().key
+    run(queue, key, 0.4, 0.5, 0.6)
+    queue.ended(key, "complete", "")
+    record.journal.path.unlink()
+    anew = Record(record.journal, record.results, record.tracker, record.screen, record.objective)
+    with pytest.raises(BadInput, match="not of one sweep"):
+        searching(tmp_path, anew).mend()
 
 
 def test_an_interrupted_trial_comes_first_under_its_own_key_and_its_time_adds_up(tmp_path, record, monkeypatch):
@@ -215,7 +237,7 @@ def test_two_drivers_on_one_folder_refuse(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b"])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a\0b"])
 def test_a_sweep_s_name_is_a_plain_folder_name(name, tmp_path):
     with pytest.raises(BadInput, match="plain folder name"):
         Places.of(name, tmp_path)
@@ -246,13 +268,17 @@ def test_results_whose_runs_are_gone_are_not_written_over(tmp_path):
         (["data.store=nowhere"], "nowhere"),
         (["trian.clips=3"], "did you mean"),
         (["method.mask_ratio=many"], "mask_ratio"),
+        (["data.split=foo"], 'cannot be split by "foo"'),
+        (["data.val_subjects=500"], "cannot hold out 500"),
+        (["train.batch=100000"], "do not fit into an epoch"),
+        (["resources.workers=4095", "train.batch=64"], "4095 worker(s)"),  # the cores first, the batch second
     ],
 )
 def test_bad_input_is_refused_before_anything_is_made(tmp_path, monkeypatch, sets, told):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
     (tmp_path / "stores").mkdir()
-    small = ["data.store=synthetic-small"] if not sets[0].startswith("data") else []
+    small = ["data.store=synthetic-small"] if not sets[0].startswith("data.store") else []
     with pytest.raises(BadInput) as caught:
         driver.sweep(REPOSITORY / "search_spaces/amr.yaml", sets=[*small, *sets])
     assert told in str(caught.value)
@@ -284,3 +310,33 @@ def test_the_payload_is_plain_json_with_absolute_paths(tmp_path, monkeypatch):
     payload = driver._payload(make_plan(), Places.of("one", tmp_path / "results"), {"store": "x", "fingerprint": "f"})
     assert json.loads(json.dumps(payload)) == payload
     assert all(payload[key].startswith("/") for key in ("directory", "trials", "ray", "ledger"))
+
+
+def test_folders_that_cannot_be_made_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="cannot be written"), Places.of("one", tmp_path / "file" / "results").alone():
+        pass
+    with pytest.raises(BadInput, match="cannot be written"):
+        Results(tmp_path / "file" / "one").create({"name": "one"}, {"data": {}})
+
+
+def test_a_searched_batch_is_held_against_the_data_and_the_workers_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
+    batches = "method: mamp\nbase: {{train: {{batch: 64}}}}\nsearch: {{train.batch: {{kind: choice, values: {}}}}}\n"
+    common = {"under": REPOSITORY / "sweeps/quick.yaml", "tracking_uri": "none"}
+    (tmp_path / "space.yaml").write_text(batches.format([64, 100000]))
+    with pytest.raises(BadInput, match="do not fit into an epoch"):
+        driver.sweep(tmp_path / "space.yaml", sets=["data.store=synthetic-small"], **common)
+    (tmp_path / "space.yaml").write_text(batches.format([64, 63]))
+    two = ["data.store=synthetic-small", "resources.workers=2"]
+    monkeypatch.setattr("skelray.sweep.preflight.here", lambda: Machine(2, 0, 16 << 30))
+    with pytest.raises(BadInput, match="equal pieces"):
+        driver.sweep(tmp_path / "space.yaml", sets=two, **common)
+
+
+def test_the_recorded_command_holds_no_password(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["sweep", "a.yaml", "--storage", "postgresql://me:secret@host/db", "--name", "x"])
+    command = driver._environment({"store": "x"})["command"]
+    assert "secret" not in command
+    assert "postgresql://me:***@host/db" in command

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,14 @@ def test_a_journal_returns_what_was_appended_also_to_another_reader(tmp_path: Pa
     for number, event in enumerate(told, start=1):
         journal.append(event)
         assert Journal(journal.path).read() == told[:number]
+
+
+def test_an_event_is_on_the_disk_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr("skelray.events.os.fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append(BEGUN)
+    assert sizes == [journal.path.stat().st_size]
 
 
 def test_a_metric_that_is_not_a_number_survives_the_journal(tmp_path: Path) -> None:

@@ -229,6 +229,10 @@ MISTAKES = [
     (AMR, "{method.k: 0.5}", "{method.k: 5}", "amr.yaml:6: points.1.method.k: 5 lies outside the search (0.001..1.0)"),
     (AMR, "{method.k: 0.5}", "{method.kk: 5}", 'points.1.method.kk: is not a dimension of this space; did you mean'),
     (AMR, "{method.k: 0.5}", "{method.tau: 1}", "amr.yaml:6: points.1.method.tau: does not exist there"),
+    (AMR, "kind: float, low: 0.8,", "kind: [float], low: 0.8,", "amr.yaml:8: search.method.mask_ratio.kind: ['float']"),
+    (AMR, "  method.coarse: {", "  data.val_seed: {kind: int, low: 0, high: 9}\n  method.coarse: {",
+     "amr.yaml:9: search.data.val_seed: is not searched"),
+    (AMR, "{k: 0.02}", "{nmae: 1}", 'amr.yaml:5: base.method.nmae: unknown key of amr; did you mean "name"?'),
 ]  # fmt: skip
 
 
@@ -247,6 +251,9 @@ def test_a_mistake_in_a_file_is_told_with_file_line_and_key(folder, name, old, n
     [
         ("train.clips", "--set train.clips: dotted.key=value is due"),
         ("=3", "--set =3: dotted.key=value is due"),
+        ("train..clips=3", "--set train..clips=3: dotted.key=value is due"),
+        ("overrides.amr.=3", "--set overrides.amr.=3: dotted.key=value is due"),
+        ("train={batch: 3, batch.x: 4}", "batch.x: 4}: batch is given as one value and as a section"),
         ("optm.lr=3", '--set optm.lr=3: unknown key optm; did you mean "optim"?'),
         ("method.coarse=", "--set: trial.method.coarse: Input should be a valid integer, not None"),
         ("method.k=1", "--set: trial.method.k: unknown key of mamp"),
@@ -278,6 +285,12 @@ def test_a_file_that_is_neither_or_has_no_quick_sweep_is_refused(folder, tmp_pat
     monkeypatch.chdir(folder.path / "sweeps")
     with pytest.raises(BadInput, match=r"runs under sweeps/quick\.yaml, which is neither beside it nor here"):
         folder.load("search_spaces/amr.yaml")
+
+
+def test_a_search_space_cannot_be_lent(folder):
+    for file in ("search_spaces/mamp.yaml", "sweeps/both.yaml"):
+        with pytest.raises(BadInput, match=r"amr\.yaml:1: a search space lends nothing; --under wants a sweep"):
+            folder.load(file, "search_spaces/amr.yaml")
 
 
 def test_a_file_of_nearly_that_name_is_offered(folder):

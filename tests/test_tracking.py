@@ -298,6 +298,7 @@ def test_a_uri_where_no_mlflow_is_is_refused(tmp_path: Path) -> None:
         silent.bind(("127.0.0.1", 0))  # taken, so that nobody else listens there; not listening
         for uri, why in (
             (f"http://127.0.0.1:{silent.getsockname()[1]}", "no MLflow answers there"),
+            ("http://[", "no MLflow answers there"),
             ("mlruns", "neither sqlite:///FILE, http://HOST:PORT, nor none"),
             (f"file:{tmp_path}", "neither sqlite:///FILE"),
             (f"sqlite:///{tmp_path}/no/mlflow.db", "there is no folder"),

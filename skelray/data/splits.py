@@ -37,6 +37,14 @@ class Selection:
         """The whole training side, which finalists train on."""
         return np.sort(np.concatenate([self.train, self.val]))
 
+    def refuse_batch(self, batch: int, where: str) -> None:
+        """Raise BadInput when not even one batch can be drawn from an epoch."""
+        if batch > (most := len(self.train)):
+            raise BadInput(
+                f"train.batch: {batch} clips do not fit into an epoch of {most} ({where}, without validation); "
+                f"{most} is the most"
+            )
+
 
 @dataclass(frozen=True)
 class TestSide:
@@ -99,6 +107,12 @@ def open_test(store: Store, split: str, *, reader: str, ledger: Path | None) -> 
         with ledger.open("a") as file:
             file.write(json.dumps(entry) + "\n")
     return TestSide(standard, clean)
+
+
+def refuse_untestable(store: Store, split: str) -> None:
+    """Raise BadInput when the test side of a split is empty; reads no test clip."""
+    if not sizes(store, split)[1]:
+        raise BadInput(f"{store.path} has no test clip under the split {split}")
 
 
 def sizes(store: Store, split: str) -> tuple[int, int]:

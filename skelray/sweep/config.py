@@ -99,6 +99,12 @@ class Plan(Strict):
         fixed = self.sweep.trial, self.sweep.overrides.get(method, {})
         return build(method, lay(self.spaces[method].base, *fixed, values), self.sweep.seed)
 
+    def ends(self, method: str, name: str) -> list[TrialConfig]:
+        """The trial of the settings alone, and those at the ends of the dimension `name` if it is searched."""
+        dimension = self.spaces[method].search.get(name)
+        ends = dimension.ends.values() if dimension else ()
+        return [self.trial(method, values) for values in ({}, *({name: end} for end in ends))]
+
     def document(self) -> dict[str, Any]:
         """The sweep as run, self-contained: load() reads it back to an equal plan."""
         whole = self.sweep.model_dump(mode="json")
@@ -117,12 +123,12 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
     if alone and "method" not in given.data and "search" not in given.data:
         raise given.error("", "neither a search space (method, search) nor a sweep (question, spaces, budget)")
     if alone:
-        lender = yaml_file.read(under or _nearby(given.path, "sweeps/quick.yaml", "name a sweep with --under"))
+        lender = _lender(under or _nearby(given.path, "sweeps/quick.yaml", "name a sweep with --under"))
         document = lender.setting("spaces", [str(given.path)], str(given.path)).setting(
             "name", given.path.stem, str(given.path)
         )
     else:
-        document = given if under is None else given.taking(yaml_file.read(under), LENT)
+        document = given if under is None else given.taking(_lender(under), LENT)
     document, fixed = _set(document, sets)
     sweep = document.build(SweepConfig, document.data)
 
@@ -167,9 +173,13 @@ def _set(document: Document, sets: Sequence[str]) -> tuple[Document, dict[str, d
     fixed: dict[str, dict[str, Any]] = {"": {}}
     for text in sets:
         key, equals, written = text.partition("=")
-        if not equals or not key.strip():
+        if not equals or not all(part.strip() for part in key.split(".")):
             raise BadInput(f"--set {text}: dotted.key=value is due")
-        for name, value in flatten({key.strip(): yaml_file.value(written, f"--set {text}")}).items():
+        try:
+            settings = flatten({key.strip(): yaml_file.value(written, f"--set {text}")})
+        except ValueError as error:
+            raise BadInput(f"--set {text}: {error}") from None
+        for name, value in settings.items():
             head, _, rest = name.partition(".")
             method, _, below = rest.partition(".")
             at = name
@@ -213,6 +223,13 @@ def _known_method(space: SearchSpace, source: Document, at: str) -> tuple[Search
         hint = f"{near(space.method, methods.available())} (there are {', '.join(methods.available())})"
         raise source.error(f"{at}.method".removeprefix("."), f"no method {space.method!r}{hint}")
     return space, source, at
+
+
+def _lender(path: str | Path) -> Document:
+    lender = yaml_file.read(path)
+    if "search" in lender.data:
+        raise lender.error("", "a search space lends nothing; --under wants a sweep (trial, budget, resources, final)")
+    return lender
 
 
 def _nearby(path: Path, wanted: str, otherwise: str) -> Path:

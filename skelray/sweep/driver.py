@@ -5,6 +5,7 @@ became of them), the journal (what happened) and each trial's own checkpoints. R
 """
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import torch
 from rich.console import Console
 
 from skelray import environment, report
-from skelray.data import locate, store
+from skelray.data import locate, splits, store
 from skelray.errors import BadInput, Stopped
 from skelray.events import Journal
 from skelray.results import Results
@@ -136,10 +137,11 @@ def _finish(studies: Studies, record: Record) -> None:
 def _placements(plan: Plan, machine: Machine) -> tuple[Placement, Placement]:
     """How trials and how finals are placed; BadInput when they cannot be."""
     resources = plan.sweep.resources
-    for method in plan.spaces:
-        preflight.refuse_unequal_shares(plan.trial(method, {}).train, resources.workers)
     trials = plan.sweep.budget.trials * len(plan.spaces)
     search = preflight.place(resources, trials, machine)
+    for method in plan.spaces:
+        for trial in plan.ends(method, "train.batch"):
+            preflight.refuse_unequal_shares(trial.train, resources.workers)
     single = preflight.for_finals(resources, search)
     return search, preflight.place(single, max(1, finals.count(plan)), machine)
 
@@ -149,15 +151,25 @@ def _planned(plan: Plan) -> int:
 
 
 def _data(plan: Plan) -> dict[str, str]:
-    """The one store of a sweep, opened and named. Raises BadInput for a missing or broken one, or for several."""
+    """The one store of a sweep, opened and named. Raises BadInput for a missing or broken one, for several, or
+    for one that cannot serve the trials."""
     stores = sorted({plan.trial(method, {}).data.store for method in plan.spaces})
     if len(stores) > 1:
         raise BadInput(f"data.store: a sweep compares methods on one store, not on {' and '.join(stores)}")
-    return {"store": stores[0], "fingerprint": store.open(locate.find(stores[0])).fingerprint}
+    opened = store.open(locate.find(stores[0]))
+    for method in plan.spaces:
+        for trial in plan.ends(method, "train.batch"):
+            data = trial.data
+            selection = splits.select(opened, data.split, data.val_subjects, data.val_seed)
+            selection.refuse_batch(trial.train.batch, f"{data.store}, {data.split}")
+            if plan.sweep.final.seeds:
+                splits.refuse_untestable(opened, data.split)
+    return {"store": stores[0], "fingerprint": opened.fingerprint}
 
 
 def _environment(data: dict[str, str]) -> dict[str, Any]:
-    command = " ".join(["python -m skelray.sweep", *map(shlex.quote, sys.argv[1:])])
+    typed = (re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", each) for each in sys.argv[1:])  # results are to be shared
+    command = " ".join(["python -m skelray.sweep", *map(shlex.quote, typed)])
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return environment.describe(command, data, gpus)
 

@@ -19,7 +19,7 @@ class Places:
     @classmethod
     def of(cls, name: str, results: Path) -> "Places":
         """`results/<name>`, and `runs/<name>` beside the folder of results."""
-        if not name or name in (".", "..") or "/" in name:
+        if not name or name in (".", "..") or "/" in name or not name.isprintable():
             raise BadInput(f"--name {name!r}: a plain folder name is due")
         return cls(results / name, results.absolute().parent / "runs" / name)
 
@@ -48,8 +48,12 @@ class Places:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the sweep for this process; a killed one holds nothing. Raises BadInput when another works on it."""
-        self.runs.mkdir(parents=True, exist_ok=True)
-        with (self.runs / "lock").open("w") as lock:
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            lock = (self.runs / "lock").open("w")
+        except OSError as error:
+            raise BadInput(f"{self.runs} cannot be written ({error.strerror}); choose another --results") from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

@@ -31,8 +31,9 @@ class Record:
     def reported(self, key: str, clips: int, metrics: dict[str, float]) -> None:
         self._add(Reported(trial=key, clips=clips, metrics=metrics, time=time.time()))
 
-    def ended(self, key: str, state: State, reason: str) -> None:
-        now = time.time()
+    def ended(self, key: str, state: State, reason: str, now: float | None = None) -> None:
+        """A trial is over, at `now` when that was not just now."""
+        now = time.time() if now is None else now
         self._add(Ended(trial=key, state=state, reason=reason, time=now, seconds=self._spent(key, now)))
         self.write()
 

@@ -133,9 +133,17 @@ class Studies:
         """What became of a trial so far."""
         return _STATES.get(self._frozen(key).state, "running")
 
+    def states(self) -> dict[str, State | Literal["running"]]:
+        """What became of each trial handed out so far."""
+        return {key: self.state(key) for key in self._handed}
+
+    def reason(self, key: str) -> str:
+        """Why a trial failed, as far as it was told."""
+        return str(self._frozen(key).user_attrs.get(REASON, ""))
+
     def counts(self) -> dict[str, int]:
         """How many trials are planned, complete, pruned, failed, running, and left to hand out (again)."""
-        states = [self.state(key) for key in self._handed]
+        states = list(self.states().values())
         counts = {name: states.count(name) for name in ("complete", "pruned", "failed", "running")}
         new = sum(self.plan.sweep.budget.trials - self._count(method) for method in self._open)
         counts["running"] -= len(self._interrupted)

@@ -1,5 +1,6 @@
 """The search as a queue of jobs: the studies decide, the record keeps."""
 
+from skelray.errors import BadInput
 from skelray.events import State
 from skelray.sweep.record import Record
 from skelray.sweep.search import Studies
@@ -19,12 +20,19 @@ class SearchQueue:
         self._last: dict[str, tuple[int, float | None]] = {}
 
     def mend(self) -> None:
-        """End in the journal what has ended in the studies."""
-        for key, trial in self._record.trials().items():
+        """End in the journal what has ended in the studies. Raises BadInput when the two are not of one sweep."""
+        known = self._record.trials()
+        if strange := [key for key, state in self._studies.states().items() if state != "running" and key not in known]:
+            raise BadInput(
+                f"the studies know how {strange[0]} ended, {self._record.journal.path} does not know that it began: "
+                "they are not of one sweep; bring the journal back, or choose another --name and an empty --storage"
+            )
+        last = {event.trial: event.time for event in self._record.events}
+        for key, trial in known.items():
             if trial.started.kind == "search" and not trial.ended:
                 state = self._studies.state(key)
-                if state != "running":
-                    self._record.ended(key, state, "")
+                if state != "running":  # it ended about when it was last heard of, not when the sweep is taken up again
+                    self._record.ended(key, state, self._studies.reason(key), last[key])
 
     def next(self) -> Job | None:
         ticket = self._studies.ask()

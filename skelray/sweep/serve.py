@@ -32,6 +32,8 @@ class Serving:
         except Unbuildable as error:
             raise blame(self.layers, error) from None
         for name in self.space.order:
+            if overlap(name, "data"):
+                raise self._error(f"search.{name}", "is not searched: all trials of a sweep meet the same clips")
             self._check_ends(name)
         points: list[dict[str, Any]] = []
         for index in range(len(self.space.points)):

@@ -208,7 +208,7 @@ def _dimension(document: Document, raw: Any, key: str) -> Dimension:
             key, f"a distribution is due ({{kind: {' | '.join(SearchSpace.KINDS)}, ...}}), not {raw!r:.60}"
         )
     kind = raw["kind"]
-    if kind not in SearchSpace.KINDS:
+    if not isinstance(kind, str) or kind not in SearchSpace.KINDS:
         hint = near(str(kind), SearchSpace.KINDS)
         raise document.error(f"{key}.kind", f"{kind!r} is not one of {', '.join(SearchSpace.KINDS)}{hint}")
     return document.build(SearchSpace.KINDS[kind], raw, key)

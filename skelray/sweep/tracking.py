@@ -9,7 +9,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
@@ -39,7 +38,7 @@ def check(uri: str) -> str:
     """
     if uri == NONE:
         return uri
-    scheme = urlsplit(uri).scheme.split("+")[0]
+    scheme = uri.partition(":")[0].split("+")[0].lower()
     if scheme == "sqlite":
         path = Path(uri.partition("://")[2].removeprefix("/")).expanduser().resolve()
         if not path.parent.is_dir():
