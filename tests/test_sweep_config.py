@@ -232,6 +232,10 @@ MISTAKES = [
     (AMR, "kind: float, low: 0.8,", "kind: [float], low: 0.8,", "amr.yaml:8: search.method.mask_ratio.kind: ['float']"),
     (AMR, "  method.coarse: {", "  data.val_seed: {kind: int, low: 0, high: 9}\n  method.coarse: {",
      "amr.yaml:9: search.data.val_seed: is not searched"),
+    (AMR, "  method.coarse: {", "  train.clips: {kind: int, low: 64, high: 6400}\n  method.coarse: {",
+     "amr.yaml:9: search.train.clips: is not searched: all trials of a sweep have the same length"),
+    (AMR, "  method.coarse: {", "  evaluate.linear.epochs: {kind: int, low: 1, high: 9}\n  method.coarse: {",
+     "amr.yaml:9: search.evaluate.linear.epochs: is not searched: all trials of a sweep are measured alike"),
     (AMR, "{k: 0.02}", "{nmae: 1}", 'amr.yaml:5: base.method.nmae: unknown key of amr; did you mean "name"?'),
 ]  # fmt: skip
 
@@ -308,3 +312,10 @@ def test_every_sweep_and_space_of_the_repository_loads(monkeypatch):
             assert space.points, f"{file} tries no baseline first"
             assert plan.trial(method, space.points[0]) == plan.trial(method, {})
             assert plan.trial(method, {}).method.encoder.frames == 48
+
+
+def test_reserved_cores_are_used_unless_a_layer_says_otherwise(folder):
+    assert folder.load("sweeps/both.yaml", None, "resources.cpus=2").trial("amr", {}).train.threads == 2
+    assert (
+        folder.load("sweeps/both.yaml", None, "resources.cpus=2", "train.threads=1").trial("amr", {}).train.threads == 1
+    )

@@ -96,8 +96,9 @@ class Plan(Strict):
 
     def trial(self, method: str, values: dict[str, Any]) -> TrialConfig:
         """The trial at one point of a method's space. Raises BadInput (Unbuildable) when no such trial exists."""
+        machine = {"train.threads": self.sweep.resources.cpus}  # reserved cores are used, unless a layer says otherwise
         fixed = self.sweep.trial, self.sweep.overrides.get(method, {})
-        return build(method, lay(self.spaces[method].base, *fixed, values), self.sweep.seed)
+        return build(method, lay(machine, self.spaces[method].base, *fixed, values), self.sweep.seed)
 
     def ends(self, method: str, name: str) -> list[TrialConfig]:
         """The trial of the settings alone, and those at the ends of the dimension `name` if it is searched."""

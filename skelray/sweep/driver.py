@@ -52,7 +52,9 @@ def sweep(
     data = _data(plan)
     folder = Results(places.results)
     told = _environment(data)
-    address = address or cluster.submitted()
+    if (job := cluster.submitted()) and not Path(results).is_absolute():
+        raise BadInput(f"--results {results}: inside a job it must be an absolute path: the job's folder goes away")
+    address = address or job
     folder.verify(plan.document(), told)  # not the folder of another sweep, nor other data
     if places.is_finished():
         show(places.results)

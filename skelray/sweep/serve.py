@@ -9,6 +9,14 @@ from skelray.sweep.layers import Layer, Unbuildable, blame, build, lay, overlap
 from skelray.sweep.space import Choice, SearchSpace
 from skelray.trial import TrialConfig
 
+SHARED = {  # what all trials of a sweep have in common, or their values would not compare
+    "data": "all trials of a sweep meet the same clips",
+    "evaluate": "all trials of a sweep are measured alike",
+    "train.clips": "all trials of a sweep have the same length",
+    "train.epochs": "all trials of a sweep have the same length",
+    "seed": "the sweep's own seed decides it",
+}
+
 
 @dataclass
 class Serving:
@@ -32,8 +40,9 @@ class Serving:
         except Unbuildable as error:
             raise blame(self.layers, error) from None
         for name in self.space.order:
-            if overlap(name, "data"):
-                raise self._error(f"search.{name}", "is not searched: all trials of a sweep meet the same clips")
+            for shared, reason in SHARED.items():
+                if overlap(name, shared):
+                    raise self._error(f"search.{name}", f"is not searched: {reason}")
             self._check_ends(name)
         points: list[dict[str, Any]] = []
         for index in range(len(self.space.points)):
