@@ -163,40 +163,30 @@ def final(
     reader: str = "final",
     device: torch.device | str = "cpu",
     fingerprint: str | None = None,
+    trained: bool = True,
 ) -> dict[str, float]:
     """Train on the whole training side and open the test side once: test/* for `protocols`, standard and clean.
 
     `report` hears training losses alone. A finished final repeats its numbers from `folder` without opening the test.
+    With trained=False it is the random encoder's row, by the same protocols: the floor that training has to pass.
     """
     parts = prepare(cfg, device, fingerprint)
     _refuse(parts, protocols)
-    finished, mine = folder / "final.json", _identity(parts, "everything")
+    folder.mkdir(parents=True, exist_ok=True)
+    finished, mine = folder / "final.json", _identity(parts, "everything" if trained else "nothing")
     known = json.loads(finished.read_text()) if finished.exists() else {"identity": None, "metrics": {}}
     if known["identity"] == mine and all(f"test/{name}" in known["metrics"] for name in protocols):
-        if (trained := checkpoint.latest(folder)) is not None:
-            report(trained["clips"], trained["metrics"])  # so that the test's figures stand at the same clips again
+        if (state := checkpoint.latest(folder)) is not None:
+            report(state["clips"], state["metrics"])  # so that the test's figures stand at the same clips again
         return dict(known["metrics"])
-    _pretrain(parts, parts.selection.everything, dict, folder, report)
+    if trained:
+        _pretrain(parts, parts.selection.everything, dict, folder, report)
     found = parts.test(protocols, ledger, reader)
     part = finished.with_suffix(".part")
     part.write_text(json.dumps({"identity": mine, "metrics": found}))
+    checkpoint.flush(part)
     os.replace(part, finished)
     return found
-
-
-def untrained(
-    cfg: TrialConfig,
-    *,
-    ledger: Path | None,
-    protocols: Sequence[str] = ("linear", "knn"),
-    reader: str = "untrained",
-    device: torch.device | str = "cpu",
-    fingerprint: str | None = None,
-) -> dict[str, float]:
-    """The row of the random encoder, by the same protocols as final(): the floor that training has to pass."""
-    parts = prepare(cfg, device, fingerprint)
-    _refuse(parts, protocols)
-    return parts.test(protocols, ledger, reader)
 
 
 def _pretrain(

@@ -317,7 +317,9 @@ def test_a_final_is_refused_before_training_when_it_could_not_be_tested(clips, s
 
 def test_the_floor_is_the_encoder_before_its_first_step(stored, tmp_path):
     config, ledger = TrialConfig.model_validate(tiny(store=stored)), tmp_path / "ledger.jsonl"
-    floor = trial.untrained(config, ledger=ledger)
+    floor = trial.final(config, folder=tmp_path / "floor", report=Heard(), ledger=ledger, trained=False)
+    assert trial.final(config, folder=tmp_path / "floor", report=Heard(), ledger=ledger, trained=False) == floor
+    assert len(ledger.read_text().splitlines()) == 1  # asked twice, opened once
     still = TrialConfig.model_validate(tiny(store=stored, optim={"kind": "sgd", "lr": 1e-30}))
     assert trial.final(still, folder=tmp_path / "run", report=Heard(), ledger=ledger) == floor
     assert len(ledger.read_text().splitlines()) == 2

@@ -91,7 +91,7 @@ class Screen:
         return max(0, left) * self._worked / self._ended / self.concurrent
 
     def _table(self, trials: dict[str, Trial]) -> Table:
-        table = Table(title=f"{self.name}: {self.summary(trials)}", title_justify="left")
+        table = Table(title=f"{self.name}: {self.summary(trials)}", title_justify="left", min_width=72)
         for column in ("trial", "state", "clips", self.objective, "loss"):
             table.add_column(column, justify="left" if column in ("trial", "state") else "right")
         shown = sorted(trials.items(), key=lambda item: (item[1].ended is not None, item[0]))

@@ -109,12 +109,17 @@ def work(payload: dict[str, Any], report: Report, **place: Any) -> None:
     if payload["kind"] == "search":
         metrics = trial.run(cfg, folder=folder, report=remember, fingerprint=payload["fingerprint"], **place)
     else:  # in one process: finals are placed inline
-        tested = {"ledger": Path(payload["ledger"]), "protocols": payload["protocols"], "reader": payload["key"]}
-        place = {"device": place["device"], "fingerprint": payload["fingerprint"]}
-        if payload["kind"] == "final":
-            metrics = trial.final(cfg, folder=folder, report=remember, **tested, **place)
-        else:
-            metrics = trial.untrained(cfg, **tested, **place)
+        metrics = trial.final(
+            cfg,
+            folder=folder,
+            report=remember,
+            ledger=Path(payload["ledger"]),
+            protocols=payload["protocols"],
+            reader=payload["key"],
+            device=place["device"],
+            fingerprint=payload["fingerprint"],
+            trained=payload["kind"] == "final",
+        )
     if metrics != last[1]:
         report(last[0], metrics)  # the figures of the test come after the last report of the training
 
