@@ -168,7 +168,7 @@ def test_the_gradient_is_clipped():
 
 
 def test_learning_rate_of_the_mamp_recipe():
-    """400 epochs, 20 of warm-up, 1e-3 to 5e-4 (dossier E.3, fact 15)."""
+    """400 epochs, 20 of warm-up, 1e-3 to 5e-4."""
     cfg = OptimConfig(lr=1e-3, floor=0.5, warmup=20 / 400)
     rates = {0: 0.0, 20: 1e-3, 210: 7.5e-4, 400: 5e-4, 10: 5e-4}
     for epoch, rate in rates.items():
