@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from skelray.atomic import flush
+
 MANIFEST, TENSORS, PLAIN = "manifest.json", "tensors.safetensors", "state.json"
 
 
@@ -77,15 +79,6 @@ def digest(file: Path) -> str:
     """sha256 of a file, as hexadecimal digits."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def flush(path: Path) -> None:
-    """Make the disk hold what was written, so that a rename never outlives its contents."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def strip(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:

@@ -1,8 +1,7 @@
 """The folder that a sweep leaves behind: tables, the sweep as run, its environment, the best config."""
 
 import json
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skelray import yaml_file
+from skelray import atomic, yaml_file
 from skelray.errors import BadInput
 from skelray.events import Ended, Event, Reported, Started, Trial, fold
 
@@ -179,19 +178,12 @@ class Results:
         metrics = sorted({key for row in rows for key in row if key not in _TRIALS and key not in _HISTORY})
         schema = pa.schema(columns | {metric: pa.float64() for metric in metrics})
         table = pa.Table.from_pylist(rows, schema=schema)
-        self._whole(name, lambda path: pq.write_table(table, path))
+        with atomic.whole(self.folder / name) as unfinished:
+            pq.write_table(table, unfinished)
 
     def _write_json(self, name: str, data: dict[str, Any]) -> None:
-        self._whole(name, lambda path: path.write_text(json.dumps(data, indent=2) + "\n"))
-
-    def _whole(self, name: str, write: Callable[[Path], object]) -> None:
-        """The file appears whole or not at all."""
-        unfinished = self.folder / f".{name}.{os.getpid()}"
-        try:
-            write(unfinished)
-            os.replace(unfinished, self.folder / name)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with atomic.whole(self.folder / name) as unfinished:
+            unfinished.write_text(json.dumps(data, indent=2) + "\n")
 
 
 def difference(before: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, Val
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from torch import nn
 
-from skelray import checkpoint, evaluate, measure, methods
+from skelray import atomic, checkpoint, evaluate, measure, methods
 from skelray.data import augment, locate, splits, store
 from skelray.data.loader import Loader, Pool
 from skelray.errors import BadInput, near
@@ -182,10 +181,8 @@ def final(
     if trained:
         _pretrain(parts, parts.selection.everything, dict, folder, report)
     found = parts.test(protocols, ledger, reader)
-    part = finished.with_suffix(".part")
-    part.write_text(json.dumps({"identity": mine, "metrics": found}))
-    checkpoint.flush(part)
-    os.replace(part, finished)
+    with atomic.whole(finished) as unfinished:
+        unfinished.write_text(json.dumps({"identity": mine, "metrics": found}))
     return found
 
 

@@ -5,9 +5,7 @@ alias are refused: a file can name data and nothing else.
 """
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from skelray import atomic
 from skelray.errors import BadInput, near
 from skelray.schema import problems
 
@@ -156,14 +155,8 @@ def write(path: str | Path, data: dict[str, Any]) -> None:
     """Write plain data (dict, list, tuple, text, numbers, booleans, None); the file appears whole or not at all."""
     path = Path(path)
     text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as f:
-        f.write(text)
-        f.flush()
-        os.fsync(f.fileno())
-    os.chmod(f.name, 0o644)  # temporary files are private, results are to be read
-    os.replace(f.name, path)
+    with atomic.whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def _parse(content: bytes, source: str, where: dict[str, str]) -> Any:

@@ -9,6 +9,7 @@ import pandas as pd
 from rich.box import SIMPLE
 from rich.table import Table
 
+from skelray import atomic
 from skelray.report import tables
 from skelray.results import Results
 
@@ -26,9 +27,8 @@ def write(folder: str | Path) -> Path:
     ]
     parts += [_setting(sweep), _trials(results), _failures(results), _environment(results, name)]
     path = results.folder / "report.md"
-    unfinished = path.with_name(f".report.md.{os.getpid()}")
-    unfinished.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    with atomic.whole(path) as unfinished:
+        unfinished.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return path
 
 

@@ -59,7 +59,7 @@ class Cluster:
         try:
             list_nodes(limit=1)  # the same State API that frees the CPUs of a stopped nested trial
             dashboard = True
-        except Exception:
+        except Exception:  # whatever the reason: a dashboard that does not answer us frees nobody's CPUs
             dashboard = False
         where = f"the cluster at {self._address}"
         return Machine(int(there.get("CPU", 0)), int(there.get("GPU", 0)), int(there["memory"]), dashboard, where)
