@@ -1,6 +1,5 @@
 """A results folder as a page for people. Reads results only: no torch, no Ray."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
