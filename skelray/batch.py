@@ -6,7 +6,7 @@ P tokens per body, time varies slowest   K visible tokens   D width   F numbers 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,6 +23,7 @@ def is_a_range(crop: tuple[float, float]) -> tuple[float, float]:
     return crop
 
 
+Bodies = Literal["all", "first", "random"]  # "first", "random": one body of each clip, of those that are there
 Crop = Annotated[tuple[float, float], AfterValidator(is_a_range)]  # least and largest share of a clip's frames
 
 
@@ -33,7 +34,18 @@ class View(Strict):
     crop: Crop = (0.5, 1.0)  # share of the clip's frames that is kept, drawn evenly
     crop_minimum: int | None = Field(None, ge=1)  # frames; None: 64 at 120 frames, in proportion otherwise
     centred: bool = False  # True: the crop lies in the middle instead of anywhere
+    within: int | None = Field(None, ge=0)  # an earlier view, by its number: the crop is a share of that one's crop
+    sample: Literal["linear", "segments"] = "linear"  # how a crop becomes `frames` frames, see skelray.data.loader
+    origin: int | None = Field(None, ge=0)  # the joint whose place in a clip's first frame each body is shifted to
     augment: tuple[str, ...] = ("rotate",)  # names of functions in skelray.data.augment, applied in this order
+    strength: dict[str, float | tuple[float, ...]] = {}  # of an augmentation, where it is not the usual one
+    chance: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # that it changes a clip, where not the usual one
+
+    @model_validator(mode="after")
+    def only_what_is_there_is_tuned(self) -> "View":
+        if unknown := sorted({*self.strength, *self.chance} - set(self.augment)):
+            raise ValueError(f"strength and chance belong to names in augment, and {unknown[0]!r} is not there")
+        return self
 
     @property
     def shortest_crop(self) -> int:
@@ -69,6 +81,18 @@ class Batch:
         """
         bodies = self.bodies(view)
         return bodies if absent else bodies[self.present.flatten()]
+
+    def chosen(self, which: Bodies) -> "Batch":
+        """The same clips with all bodies, with the first body that is there, or with one of them by chance."""
+        if which == "all":
+            return self
+        order = torch.arange(self.present.shape[1], 0, -1, device=self.present.device).expand_as(self.present)
+        score = order.float()
+        if which == "random":
+            score = torch.rand(self.present.shape, generator=self.generator, device=self.generator.device)
+        body = (score + 1).mul(self.present).argmax(1)  # of a clip without any body the first place
+        rows = torch.arange(len(body), device=body.device)
+        return replace(self, views=[v[rows, body, None] for v in self.views], present=self.present[rows, body, None])
 
     def split(self, parts: int) -> list["Batch"]:
         """Equal pieces for gradient accumulation; they draw from one generator, one after the other.

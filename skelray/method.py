@@ -6,11 +6,11 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from skelray.batch import Crop, View
+from skelray.batch import Batch, Bodies, Crop, View
 from skelray.layers.encoder import Encoder, EncoderConfig
 from skelray.schema import Strict
 from skelray.skeletons import Skeleton
-from skelray.trainable import Trainable
+from skelray.trainable import Losses, Trainable
 
 
 class MethodConfig(Strict):
@@ -21,6 +21,7 @@ class MethodConfig(Strict):
     crop: Crop = (0.5, 1.0)  # share of a clip's frames that a training view keeps
     crop_minimum: int | None = Field(None, ge=1)  # frames; None: 64 at 120 frames, in proportion otherwise
     augment: tuple[str, ...] = ("rotate",)  # augmentations of a training view, in order
+    bodies: Bodies = "all"  # of a clip, in pretraining; evaluation takes all
     count_absent: bool = False  # True: absent bodies count in the loss, as in the authors' code
 
     @property
@@ -38,6 +39,10 @@ class Method(Trainable):
     def __init__(self, cfg: Any, skeleton: Skeleton):
         super().__init__()
         self.cfg = cfg
+
+    def forward(self, batch: Batch) -> Losses:
+        """The loss of the bodies that the config asks for."""
+        return self.loss(batch.chosen(self.cfg.bodies))
 
     def pretrained(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B P D"]:
         """What evaluation takes away: the final, normalised tokens of complete bodies, coordinates in metres."""

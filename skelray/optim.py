@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
+from torch import Tensor, nn
 
 from skelray.schema import Strict
 from skelray.trainable import Trainable
@@ -20,8 +21,10 @@ class OptimConfig(Strict):
     betas: tuple[float, float] = (0.9, 0.95)  # adamw
     momentum: float = Field(0.9, ge=0, lt=1)  # sgd
     weight_decay: float = Field(0.05, ge=0)  # never on biases and norms
+    weight_decay_end: float | None = Field(None, ge=0)  # where it gets to along half a cosine; None: it stays
     decay_tables: bool = False  # True: positions, mask tokens and queries decay too, as in MAMP's code
     clip: float | None = Field(None, gt=0)  # largest norm of the gradient
+    clip_parts: bool = False  # True: of each direct part of the model by itself, as DINOv2 has it
 
     @model_validator(mode="after")
     def betas_are_shares(self) -> "OptimConfig":
@@ -35,23 +38,55 @@ def learning_rate(progress: float, cfg: OptimConfig) -> float:
     if progress < cfg.warmup:
         return cfg.lr * progress / cfg.warmup
     share = (progress - cfg.warmup) / (1 - cfg.warmup)
-    return cfg.lr * (cfg.floor + (1 - cfg.floor) * 0.5 * (1 + math.cos(math.pi * share)))
+    return _half_cosine(cfg.lr, cfg.floor * cfg.lr, share)
+
+
+def weight_decay(progress: float, cfg: OptimConfig) -> float:
+    """The decay of matrices at a share of training in [0, 1]."""
+    end = cfg.weight_decay if cfg.weight_decay_end is None else cfg.weight_decay_end
+    return _half_cosine(cfg.weight_decay, end, progress)
 
 
 def groups(model: Trainable, cfg: OptimConfig) -> list[dict[str, Any]]:
-    """Trained parameters in two groups: matrices decay, biases and norms do not, tables as the config says."""
+    """Trained parameters by what the loop sets for them: "decays" is true of matrices, and of tables where the config
+    says so, never of biases and norms; "rate" is the key of `model.rates()` that the parameter's name begins with."""
     spared = set() if cfg.decay_tables else model.tables()
-    trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    decays = {name for name, weight in trained if weight.ndim > 1 and name not in spared}
-    return [
-        {"params": [weight for name, weight in trained if name in decays], "weight_decay": cfg.weight_decay},
-        {"params": [weight for name, weight in trained if name not in decays], "weight_decay": 0.0},
-    ]
+    rates = model.rates(0.0)
+    found: dict[tuple[str, bool], list[Tensor]] = {
+        (key, decays): [] for key in ("", *rates) for decays in (True, False)
+    }
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            key = next((key for key in rates if name.startswith(key)), "")
+            found[key, weight.ndim > 1 and name not in spared].append(weight)
+    return [{"params": params, "rate": key, "decays": decays} for (key, decays), params in found.items()]
 
 
 def optimiser(model: Trainable, cfg: OptimConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD over the groups of `model`; the loop sets the rate before every step."""
+    """AdamW or SGD over the groups of `model`, set for the first step; the loop sets them before every other."""
     if cfg.kind == "sgd":
-        return torch.optim.SGD(groups(model, cfg), lr=cfg.lr, momentum=cfg.momentum)
-    fused = any(weight.is_cuda for weight in model.parameters())
-    return torch.optim.AdamW(groups(model, cfg), lr=cfg.lr, betas=cfg.betas, fused=fused)
+        made: torch.optim.Optimizer = torch.optim.SGD(groups(model, cfg), lr=cfg.lr, momentum=cfg.momentum)
+    else:
+        fused = any(weight.is_cuda for weight in model.parameters())
+        made = torch.optim.AdamW(groups(model, cfg), lr=cfg.lr, betas=cfg.betas, fused=fused)
+    set_groups(made, model, 0.0, cfg)
+    return made
+
+
+def set_groups(stepper: torch.optim.Optimizer, model: Trainable, progress: float, cfg: OptimConfig) -> None:
+    """Set rate and decay of every group to what a share of training in [0, 1] asks for."""
+    rates = model.rates(progress)
+    for group in stepper.param_groups:
+        group["lr"] = learning_rate(progress, cfg) * rates.get(group["rate"], 1.0)
+        group["weight_decay"] = weight_decay(progress, cfg) if group["decays"] else 0.0
+
+
+def clip_gradients(model: nn.Module, cfg: OptimConfig) -> None:
+    """Shorten gradients to the norm of the config: of the whole model, or of each of its direct parts."""
+    if cfg.clip is not None:
+        for part in model.children() if cfg.clip_parts else [model]:
+            nn.utils.clip_grad_norm_(part.parameters(), cfg.clip)
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))

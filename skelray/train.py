@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from skelray.batch import Source
-from skelray.optim import OptimConfig, learning_rate, optimiser
+from skelray.optim import OptimConfig, clip_gradients, optimiser, set_groups
 from skelray.rng import seed_for
 from skelray.schema import Strict
 from skelray.trainable import Trainable
@@ -89,16 +89,14 @@ def train(
     since = done
     model.train()
     for step in range(done, steps):
-        for group in stepper.param_groups:
-            group["lr"] = learning_rate(step / steps, optim)
+        set_groups(stepper, inner, step / steps, optim)
         torch.manual_seed(seed_for(seed, "layers", step, rank))  # dropout has no generator argument
         losses = forward_backward(model, source.batch(step, cfg.batch), cfg, torch.device(device))
-        if optim.clip is not None:
-            nn.utils.clip_grad_norm_(inner.parameters(), optim.clip)
+        clip_gradients(inner, optim)
         stepper.step()
         stepper.zero_grad(set_to_none=True)
         done = step + 1
-        inner.after_step(done / steps)
+        inner.after_step(done / steps, steps)
         sums = {name: sums.get(name, 0) + value for name, value in losses.items()}
 
         if done in stops:

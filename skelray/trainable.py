@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from skelray.batch import Source
+
 Losses = dict[str, Tensor]  # "loss" is minimised; every other key is a scalar that is only logged
 
 
@@ -18,8 +20,21 @@ class Trainable(nn.Module, ABC):
     def forward(self, batch: Any) -> Losses:
         return self.loss(batch)
 
-    def after_step(self, progress: float) -> None:
-        """Called after each optimiser step with the share of training done, in (0, 1]; momentum teachers move here."""
+    def begin(self, source: Source) -> None:
+        """Called once before the first step of a training, not on a resume: what is measured on the data is set here.
+
+        Every worker is handed the same clips.
+        """
+
+    def after_step(self, progress: float, steps: int) -> None:
+        """Called after each optimiser step; momentum teachers move here.
+
+        progress: the share of training done, in (0, 1]; steps: optimiser steps of the whole training.
+        """
+
+    def rates(self, progress: float) -> dict[str, float]:
+        """Beginnings of parameter names -> share of the learning rate at a share of training; the others get all."""
+        return {}
 
     def tables(self) -> set[str]:
         """Names of parameters that are looked up rather than multiplied: positions, mask tokens, queries."""

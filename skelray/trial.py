@@ -180,6 +180,8 @@ def final(
         return dict(known["metrics"])
     if trained:
         _pretrain(parts, parts.selection.everything, dict, folder, report)
+    else:
+        _begin(parts, parts.selection.everything)
     found = parts.test(protocols, ledger, reader)
     with atomic.whole(finished) as unfinished:
         unfinished.write_text(json.dumps({"identity": mine, "metrics": found}))
@@ -205,6 +207,8 @@ def _pretrain(
             raise BadInput(f"{folder} holds checkpoints of another trial or another store; choose another folder")
         last = resume["metrics"]
         report(resume["clips"], last)  # a kill may have come between the checkpoint and its report
+    else:
+        _begin(parts, clips)
 
     def reached(seen: int, losses: dict[str, float], state: Callable[[], State]) -> None:
         nonlocal last
@@ -220,6 +224,11 @@ def _pretrain(
         seed=cfg.seed, rank=rank, device=parts.device, report=reached, resume=resume,
     )  # fmt: skip
     return last
+
+
+def _begin(parts: Prepared, clips: splits.Indices) -> None:
+    """Let the method measure what it wants to know of the data: the same on every worker, hence as if alone."""
+    parts.method.begin(Loader(parts.pool, clips, parts.cfg.method.views, seed=parts.cfg.seed))
 
 
 def _identity(parts: Prepared, side: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What several test files share: real data by its address, and tiny batches."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,14 @@ def five_joints() -> Skeleton:
     )
 
 
-def tiny_batch(seed: int = 0, clips: int = 4, frames: int = 8, views: int = 1) -> Batch:
-    """Clips of up to two wandering five-joint bodies; the second body of clip 1 is absent."""
+def tiny_batch(seed: int = 0, clips: int = 4, frames: Sequence[int] = (8,)) -> Batch:
+    """Clips of up to two wandering five-joint bodies, one view for each of `frames`; clip 1 has no second body."""
     draw = generator(seed, "tiny")
     present = torch.ones(clips, 2, dtype=torch.bool)
     present[1, 1] = False
     looks = []
-    for _ in range(views):
-        x = 0.1 * torch.randn(clips, 2, frames, 5, 3, generator=draw).cumsum(2)
+    for count in frames:
+        x = 0.1 * torch.randn(clips, 2, count, 5, 3, generator=draw).cumsum(2)
         x[~present] = 0
         looks.append(x)
     return Batch(looks, present, torch.arange(clips) % 3, generator(seed, "loss"))

@@ -10,7 +10,7 @@ from conftest import tiny_batch
 from pydantic import ValidationError
 from torch import nn
 
-from skelray.optim import OptimConfig, groups, learning_rate
+from skelray.optim import OptimConfig, clip_gradients, learning_rate, optimiser, set_groups
 from skelray.rng import generator
 from skelray.train import Diverged, TrainConfig, train
 from skelray.trainable import Trainable
@@ -43,7 +43,7 @@ class Slope(Trainable):
         error = (self.drop(self.weight(batch.x)) - 2 * batch.x).square().mean()
         return {"loss": error, "first": batch.x[0, 0]}
 
-    def after_step(self, progress: float) -> None:
+    def after_step(self, progress, steps) -> None:
         self.progress.append(progress)
 
 
@@ -183,7 +183,7 @@ def test_biases_and_norms_never_decay_and_tables_only_when_asked(five_joints):
     names = {id(p): name for name, p in method.named_parameters()}
 
     def decayed(asked):
-        matrices, rest = groups(method, OptimConfig(decay_tables=asked, weight_decay=0.05))
+        matrices, rest = optimiser(method, OptimConfig(decay_tables=asked, weight_decay=0.05)).param_groups
         assert (matrices["weight_decay"], rest["weight_decay"]) == (0.05, 0.0)
         assert len(matrices["params"]) + len(rest["params"]) == len(names)
         return {names[id(p)] for p in matrices["params"]}
@@ -216,3 +216,33 @@ def test_a_batch_splits_into_pieces_that_share_one_generator():
     assert first.generator is second.generator
     with pytest.raises(ValueError, match="do not fall into 3 equal pieces"):
         batch.split(3)
+
+
+def test_parts_of_a_model_may_have_a_share_of_the_rate_and_a_decay_that_rises():
+    class Slow(Slope):
+        def rates(self, progress):
+            return {"weight.": 0.2 if progress >= 0.5 else 0.0}
+
+    model = Slow()
+    cfg = OptimConfig(kind="sgd", lr=1.0, warmup=0, floor=1, weight_decay=0.1, weight_decay_end=0.3)
+    stepper = optimiser(model, cfg)
+    rated = [group for group in stepper.param_groups if group["rate"] == "weight."]
+    assert {id(p) for group in rated for p in group["params"]} == {id(p) for p in model.weight.parameters()}
+    seen = []
+    for progress in (0.0, 0.5, 1.0):
+        set_groups(stepper, model, progress, cfg)
+        seen.append([(group["lr"], group["weight_decay"]) for group in rated])
+    assert [{rate for rate, _ in each} for each in seen] == [{0.0}, {0.2}, {0.2}]
+    assert [max(decay for _, decay in each) for each in seen] == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_gradients_are_clipped_part_by_part_when_asked():
+    model = torch.nn.ModuleDict({"small": torch.nn.Linear(2, 2), "large": torch.nn.Linear(2, 2)})
+    for scale, part in ((1e-3, model["small"]), (1e3, model["large"])):
+        for p in part.parameters():
+            p.grad = torch.full_like(p, scale)
+    before = model["small"].weight.grad.clone()
+    clip_gradients(model, OptimConfig(clip=1.0, clip_parts=True))
+    assert torch.equal(model["small"].weight.grad, before)
+    norm = math.sqrt(sum(float(p.grad.square().sum()) for p in model["large"].parameters()))
+    assert norm == pytest.approx(1, rel=1e-3)
