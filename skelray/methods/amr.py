@@ -28,6 +28,7 @@ from skelray.layers.attention import CrossAttention, SelfAttention
 from skelray.layers.compare import mean_of
 from skelray.layers.encoder import Encoder, must_divide
 from skelray.layers.patch import Positions, motion, patchify, standardise, table
+from skelray.layers.reconstruct import Reconstruction, reconstruction
 from skelray.layers.transformer import mlp, xavier
 from skelray.method import Method, MethodConfig
 from skelray.skeletons import Skeleton
@@ -80,6 +81,12 @@ class AMR(Method):
         predicted = self.decoder(self.encoder(x, self.mask(x, batch.generator)))
         error = weight * (predicted.float() - target).square()
         return {"loss": mean_of(error), "weight": mean_of(weight)}
+
+    def reconstruct(self, x: Float[Tensor, "B T V C"], generator: torch.Generator) -> Reconstruction:
+        """The predicted motion (or, as configured, coordinates) of every large patch in metres."""
+        mask, stride = self.mask(x, generator), int(self.cfg.target == "motion")
+        truth = motion(x) if stride else x
+        return reconstruction(mask, self.decoder(self.encoder(x, mask)), truth, self.frames, self.cfg.normalise, stride)
 
     def targets(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B Q F"]:
         """Large patches of x, normalised as the config says."""

@@ -17,7 +17,10 @@ Reproduces  results/nw_ucla_quick, seeds and intervals there; no claim for NTU R
 
 from typing import Literal
 
+import torch
+from jaxtyping import Float
 from pydantic import Field, model_validator
+from torch import Tensor
 
 from skelray import masking
 from skelray.batch import Batch
@@ -25,6 +28,7 @@ from skelray.layers.compare import hidden_error
 from skelray.layers.decoder import Decoder
 from skelray.layers.encoder import Encoder
 from skelray.layers.patch import motion, patchify, standardise
+from skelray.layers.reconstruct import Reconstruction, reconstruction
 from skelray.method import Method, MethodConfig
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
@@ -57,11 +61,22 @@ class MAMP(Method):
         self.decoder = Decoder(cfg.encoder, skeleton, cfg.decoder_depth, out=cfg.encoder.patch * skeleton.channels)
 
     def loss(self, batch: Batch) -> Losses:
-        x, patch = batch.counted(self.cfg.count_absent), self.cfg.encoder.patch
-        target = patchify(motion(x, self.cfg.stride), patch)
+        x = batch.counted(self.cfg.count_absent)
+        target = patchify(motion(x, self.cfg.stride), self.cfg.encoder.patch)
         target = standardise(target) if self.cfg.normalise else target
-
-        intensity = masking.motion_intensity(patchify(x, patch), self.joints)
-        mask = masking.by_motion(intensity, self.cfg.mask_ratio, self.cfg.tau, batch.generator)
-        predicted = self.decoder(self.encoder(x, mask), mask)
+        mask, predicted = self.predict(x, batch.generator)
         return {"loss": hidden_error(predicted, target, mask.hidden)}
+
+    def predict(
+        self, x: Float[Tensor, "B T V C"], generator: torch.Generator
+    ) -> tuple[masking.Mask, Float[Tensor, "B P F"]]:
+        """What is hidden, and the motion the decoder says of every cell, in the units of the loss."""
+        intensity = masking.motion_intensity(patchify(x, self.cfg.encoder.patch), self.joints)
+        mask = masking.by_motion(intensity, self.cfg.mask_ratio, self.cfg.tau, generator)
+        return mask, self.decoder(self.encoder(x, mask), mask)
+
+    def reconstruct(self, x: Float[Tensor, "B T V C"], generator: torch.Generator) -> Reconstruction:
+        """The predicted motion in metres over `stride` frames."""
+        mask, predicted = self.predict(x, generator)
+        truth, normalise = motion(x, self.cfg.stride), "cell" if self.cfg.normalise else "none"
+        return reconstruction(mask, predicted, truth, self.cfg.encoder.patch, normalise, self.cfg.stride)

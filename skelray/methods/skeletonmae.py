@@ -14,7 +14,10 @@ Reproduces  results/nw_ucla_quick, seeds and intervals there; no claim for NTU R
 
 from typing import Literal
 
+import torch
+from jaxtyping import Float
 from pydantic import Field
+from torch import Tensor
 
 from skelray import masking
 from skelray.batch import Batch
@@ -22,6 +25,7 @@ from skelray.layers.compare import hidden_error
 from skelray.layers.decoder import Decoder
 from skelray.layers.encoder import Encoder
 from skelray.layers.patch import patchify, standardise
+from skelray.layers.reconstruct import Reconstruction, reconstruction
 from skelray.method import Method, MethodConfig
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
@@ -48,6 +52,17 @@ class SkeletonMAE(Method):
         x = batch.counted(self.cfg.count_absent)
         cells = patchify(x, self.cfg.encoder.patch)
         target = standardise(cells) if self.cfg.normalise else cells
-        mask = masking.uniform(len(x), self.encoder.tokens, self.cfg.mask_ratio, batch.generator)
-        predicted = self.decoder(self.encoder(x, mask), mask)
+        mask, predicted = self.predict(x, batch.generator)
         return {"loss": hidden_error(predicted, target, mask.hidden)}
+
+    def predict(
+        self, x: Float[Tensor, "B T V C"], generator: torch.Generator
+    ) -> tuple[masking.Mask, Float[Tensor, "B P F"]]:
+        """What is hidden, and what the decoder says of every cell, in the units of the loss."""
+        mask = masking.uniform(len(x), self.encoder.tokens, self.cfg.mask_ratio, generator)
+        return mask, self.decoder(self.encoder(x, mask), mask)
+
+    def reconstruct(self, x: Float[Tensor, "B T V C"], generator: torch.Generator) -> Reconstruction:
+        """The predicted coordinates in metres."""
+        normalise = "cell" if self.cfg.normalise else "none"
+        return reconstruction(*self.predict(x, generator), x, self.cfg.encoder.patch, normalise)
