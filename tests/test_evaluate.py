@@ -165,18 +165,27 @@ def test_the_probe_learns_what_is_there_and_nothing_from_noise():
     assert found["linear"] < 0.5
 
 
-def test_the_learning_rate_is_chosen_on_validation_and_of_equals_the_smallest(monkeypatch):
+@pytest.mark.parametrize(
+    ("right", "rate"),
+    [
+        ([3, 4, 4, 0], 0.03),  # 0.01 and 0.03 would be equal by the neighbours' mean but for the 0 beside 0.1
+        ([0, 1, 4, 0, 3, 3, 3], 3.0),  # best all alone is best by chance
+        ([2, 2, 2], 0.01),  # of equals the smallest
+    ],
+)
+def test_the_learning_rate_is_chosen_on_validation_with_its_neighbours(monkeypatch, right, rate):
     class Known:
-        """Heads with three, four and four right answers of four."""
+        """One head for each rate, with so many right answers of four."""
 
         def classes(self, features):
-            return torch.tensor([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
+            return torch.tensor([[0] * count + [1] * (4 - count) for count in right])
 
+    rates = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)[: len(right)]
     monkeypatch.setattr(linear, "fit", lambda *_, **__: Known())
     clips = Labelled(torch.zeros(4, 2), torch.zeros(4, dtype=torch.long))
-    found, chosen = linear.choose(clips, clips, LinearConfig(lr=(0.01, 0.3, 0.1)), seed=0)
-    assert found == {"linear": 1.0, "linear_lr": 0.1}
-    assert chosen == LinearConfig(lr=(0.1,))
+    found, chosen = linear.choose(clips, clips, LinearConfig(lr=rates[::-1]), seed=0)
+    assert found == {"linear": right[rates.index(rate)] / 4, "linear_lr": rate}
+    assert chosen == LinearConfig(lr=(rate,))
 
 
 def test_a_grid_cannot_answer_for_a_test_clip():

@@ -48,6 +48,16 @@ def test_the_leaderboard_has_mean_and_deviation_over_seeds_best_first_and_the_fl
     assert rows.loc[0, "val"] == complete["value"].max()
 
 
+def test_floors_that_are_one_encoder_are_one_row(full: Results) -> None:
+    rows = tables.leaders(full)
+    numbers = [column for column in rows if column.startswith("test/")]
+    floors = rows.index[rows["kind"] == "floor"]
+    rows.loc[floors[0], numbers] = rows.loc[floors[1], numbers].to_numpy()
+    names = list(tables.together(rows)["name"])
+    alike = ", ".join(rows.loc[floors[:2], "method"])
+    assert names == ["amr", "mamp", "skeletonmae", f"untrained {alike}", f"untrained {rows.loc[floors[2], 'method']}"]
+
+
 def test_page_and_terminal_tell_the_same_figures(full: Results) -> None:
     page, screen = (full.folder / "report.md").read_text(), shown(full.folder)
     row = tables.leaders(full).iloc[0]

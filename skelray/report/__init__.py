@@ -45,7 +45,7 @@ def leaderboard(folder: str | Path) -> Table:
 
 def _board(results: Results) -> tuple[list[str], list[list[str]], str]:
     metric, _ = tables.objective(results)
-    finals = tables.leaders(results)
+    finals = tables.together(tables.leaders(results))
     if not len(finals):
         best = tables.best_values(results)
         return (

@@ -71,6 +71,14 @@ def leaders(results: Results) -> pd.DataFrame:
     return frame.drop(columns="below").reset_index(drop=True)
 
 
+def together(leaders: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with one for all floors that are one encoder: methods that begin from the same random weights."""
+    numbers = [column for column in leaders.columns if column not in ("name", "method")]
+    floors = leaders[leaders["kind"] == "floor"].groupby(numbers, sort=False, dropna=False)["method"].agg(", ".join)
+    merged = floors.reset_index().assign(name=lambda rows: f"{FLOOR} " + rows["method"])
+    return pd.concat([leaders[leaders["kind"] != "floor"], merged], ignore_index=True)[leaders.columns]
+
+
 def best_values(results: Results) -> dict[str, float]:
     """Each method's best objective among its trials that ran to the end."""
     trials, (_, more) = results.trials(), objective(results)
