@@ -35,8 +35,10 @@ CASES = {
             "global_width": 16,
         },
     ),
+    "macdiff": Case(0.0, {"mask_ratio": 0.75, "decoder_depth": 1}),
     "mamp": Case(2.200316, {"mask_ratio": 0.75, "decoder_depth": 1}),
     "skeletonmae": Case(2.179238, {"mask_ratio": 0.75, "decoder_depth": 1}),
+    "umd": Case(1.481210, {"mask_ratio": 0.75, "decoder_depth": 1}, visible=4 + 11),  # registers, of noised bodies
 }
 
 
