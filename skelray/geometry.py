@@ -44,3 +44,49 @@ def mirrored(x: Float[Tensor, "*shape V C"], skeleton: Skeleton) -> Float[Tensor
     """The body in a mirror: the first coordinate negated, left and right joints exchanged. Its own inverse."""
     x = x[..., swapped(skeleton), :]
     return torch.cat([-x[..., :1], x[..., 1:]], -1)
+
+
+def rerooted(skeleton: Skeleton, root: int = 0) -> dict[int, int]:
+    """The parent of every joint but `root` in the same bones hung up at `root`; a parent comes before its children."""
+    neighbours: list[list[int]] = [[] for _ in skeleton.joints]
+    for joint, parent in skeleton.bones:
+        neighbours[joint].append(parent)
+        neighbours[parent].append(joint)
+    parents: dict[int, int] = {}
+    queue = [root]
+    for joint in queue:  # grows while it is read
+        fresh = [other for other in neighbours[joint] if other != root and other not in parents]
+        parents.update(dict.fromkeys(fresh, joint))
+        queue += fresh
+    return parents
+
+
+def limbs(skeleton: Skeleton) -> list[int]:
+    """A number for each joint, the same for all joints of a body part and of its mirror image: trunk, arms, legs."""
+    part = {joint: name for name, joints in skeleton.parts.items() for joint in joints}
+    pairs = [frozenset({part.get(joint), part.get(other)}) for joint, other in enumerate(swapped(skeleton))]
+    # A part may hold both a joint in the middle and a pair: it counts as mirrored where any of its joints says so.
+    whole = [max((pair for pair in pairs if part.get(joint) in pair), key=len) for joint in range(len(pairs))]
+    order = list(dict.fromkeys(whole))
+    return [order.index(each) for each in whole]
+
+
+def scaled(
+    x: Float[Tensor, "N *shape V C"], factors: Float[Tensor, "N V"], skeleton: Skeleton, root: int = 0
+) -> Float[Tensor, "N *shape V C"]:
+    """Every bone of clip n longer by the factor of the joint at its far end; joint `root` keeps its course.
+
+    Bones are added up along the tree hung up at `root`, each on its parent's new place; with factors of 1 nothing
+    changes, not even a rounding error. The factor of `root` is not read.
+    """
+    parents = rerooted(skeleton, root)
+    path = torch.zeros(len(skeleton.joints), len(skeleton.joints))  # [joint, bone]: does the bone lead to the joint
+    bones = torch.eye(len(skeleton.joints))  # [bone, joint]: far end minus near end; of the root, its place
+    for joint, parent in parents.items():
+        path[joint] = path[parent]
+        path[joint, joint], bones[joint, parent] = 1, -1
+    path[:, root] = 1
+    stretch = factors.clone()
+    stretch[:, root] = 1
+    moved = path.to(x) @ (stretch.to(x)[:, :, None] * bones.to(x))  # whole numbers where every factor is 1
+    return torch.einsum("nvw,n...wc->n...vc", moved, x)

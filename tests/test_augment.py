@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from skelray.data import augment
 from skelray.errors import BadInput
+from skelray.geometry import limbs, rerooted, scaled
 from skelray.rng import generator
+from skelray.skeletons import layout
 
 
 @given(clips=st.integers(1, 5), bodies=st.integers(1, 2), frames=st.integers(1, 9), joints=st.integers(1, 7))
@@ -65,3 +67,105 @@ def test_an_unknown_augmentation_is_refused_with_a_hint():
 def test_rotate_refuses_two_coordinates():
     with pytest.raises(BadInput, match="three coordinates"):
         augment.rotate(torch.zeros(1, 1, 2, 3, 2), generator(0, "a"))
+
+
+KINECT = layout("kinect25")
+
+
+def body(clips: int = 4, seed: int = 0) -> torch.Tensor:
+    return torch.randn(clips, 2, 6, 25, 3, generator=generator(seed, "body"))
+
+
+def bone_lengths(x: torch.Tensor) -> torch.Tensor:
+    """Of the 24 bones of the tree that hangs at joint 0, in the order of their far ends."""
+    ends = sorted(rerooted(KINECT).items())
+    return (x[..., [joint for joint, _ in ends], :] - x[..., [parent for _, parent in ends], :]).norm(dim=-1)
+
+
+def test_bones_hang_at_the_root_joint_in_tree_order():
+    parents = rerooted(KINECT)
+    assert parents == {
+        1: 0, 12: 0, 16: 0, 20: 1, 13: 12, 17: 16, 2: 20, 4: 20, 8: 20, 14: 13, 18: 17, 3: 2, 5: 4, 9: 8, 15: 14,
+        19: 18, 6: 5, 10: 9, 7: 6, 11: 10, 21: 7, 22: 7, 23: 11, 24: 11,
+    }  # fmt: skip
+    order = list(parents)
+    assert all(parent == 0 or order.index(parent) < order.index(joint) for joint, parent in parents.items())
+
+
+def test_factors_of_one_change_nothing_not_even_a_rounding_error():
+    x = body()
+    assert torch.equal(scaled(x, torch.ones(4, 25), KINECT), x)
+    assert torch.equal(augment.scale_bones.on(KINECT, strength=0.0)(x, generator(0, "a")), x)
+
+
+def test_bones_of_trunk_arms_and_legs_grow_by_three_factors_and_joint_0_stays():
+    x = body().double()
+    grown = augment.scale_bones.on(KINECT, chance=1.0)(x, generator(0, "a"))
+    assert torch.equal(grown[..., 0, :], x[..., 0, :])
+    factors = bone_lengths(grown) / bone_lengths(x)
+    torch.testing.assert_close(factors, factors[:, :1, :1].expand_as(factors))
+    for clip in factors[:, 0, 0]:
+        assert len(set(clip.mul(1e6).round().tolist())) == 3
+        assert ((clip >= 0.85) & (clip <= 1.15)).all()
+    limb = torch.tensor(limbs(KINECT))
+    assert limb.bincount().tolist() == [5, 12, 8]
+
+
+def test_any_skeleton_can_be_scaled(five_joints):
+    assert limbs(five_joints) == [0, 0, 1, 1, 0]
+    assert limbs(five_joints.model_copy(update={"parts": {}})) == [0] * 5
+    x = torch.randn(3, 1, 4, 5, 3)
+    assert torch.equal(augment.scale_bones.on(five_joints, strength=0.0)(x, generator(0, "a")), x)
+
+
+def test_mirror_is_its_own_inverse_and_mirrors_half_of_the_clips():
+    x, mirror = body(400), augment.mirror.on(KINECT)
+    once = mirror(x, generator(0, "a"))
+    assert torch.equal(mirror(once, generator(0, "a")), x)
+    changed = (once != x).flatten(1).any(1)
+    assert 160 < changed.sum() < 240
+    assert torch.equal(once[changed][..., [3, 4, 8], 0], -x[changed][..., [3, 8, 4], 0])
+
+
+def test_what_depends_on_the_skeleton_asks_for_it():
+    with pytest.raises(ValueError, match=r"use augmentation\.on\(skeleton\)"):
+        augment.mirror(body(), generator(0, "a"))
+
+
+def test_rotate_may_turn_further_about_the_vertical():
+    angles = augment.rotate.on(KINECT, strength=(0.3, math.pi, 0.0)).draw(5000, generator(0, "a"))
+    torch.testing.assert_close(angles.abs().amax(0), torch.tensor([0.3, math.pi, 0.0]), atol=0.01, rtol=0.01)
+    with pytest.raises(BadInput, match="one each for x, y and z"):
+        augment.rotate.on(KINECT, strength=(0.3, 0.1)).draw(4, generator(0, "a"))
+
+
+def test_jitter_is_normal_noise_of_the_strength_on_the_bodies_that_are_there():
+    x = body(40)
+    x[3, 1] = 0
+    noise = augment.jitter.on(KINECT, strength=0.05)(x, generator(0, "a")) - x
+    assert not noise[3, 1].any()
+    noise = noise[x.flatten(2).any(2)] / 0.05
+    assert noise.mean().item() == pytest.approx(0, abs=0.01)
+    assert noise.square().mean().item() == pytest.approx(1, abs=0.02)
+    assert noise.pow(4).mean().item() == pytest.approx(3, abs=0.15)
+    flat = noise.flatten(1)
+    together = torch.corrcoef(flat) - torch.eye(len(flat))
+    assert together.abs().max() < 0.2  # of 450 numbers a clip: five standard errors
+    assert (flat[:, 1:] * flat[:, :-1]).mean().abs() < 0.02
+
+
+def test_drop_axis_zeroes_one_coordinate_each_alike():
+    x = body(3000)
+    dropped = augment.drop_axis.on(KINECT, chance=1.0)(x, generator(0, "a"))
+    gone = (dropped == 0).flatten(1, 3).all(1)
+    assert torch.equal(gone.sum(1), torch.ones(3000, dtype=torch.long))
+    torch.testing.assert_close(gone.float().mean(0), torch.full((3,), 1 / 3), atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["drop_axis", "jitter", "mirror", "rotate", "scale_bones"])
+def test_chance_decides_how_many_clips_change(name):
+    assert name in augment.available()
+    x, way = body(1000), augment.load(name)
+    for chance in (0.0, 0.3, 1.0):
+        changed = (way.on(KINECT, chance=chance)(x, generator(0, "a")) != x).flatten(1).any(1).float().mean()
+        assert changed.item() == pytest.approx(chance, abs=0.05 if 0 < chance < 1 else 0)

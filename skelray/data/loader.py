@@ -44,17 +44,34 @@ class Pool:
         self.bodies = int(store.bodies.max())  # of the clip with the most; every batch has room for them
 
     def view(
-        self, clips: Int[Tensor, " N"], start: Int[Tensor, " N"], length: Int[Tensor, " N"], frames: int
+        self,
+        clips: Int[Tensor, " N"],
+        start: Int[Tensor, " N"],
+        length: Int[Tensor, " N"],
+        frames: int,
+        place: Float[Tensor, "N T"] | None = None,
+        origin: int | None = None,
     ) -> Float[Tensor, "N M T V C"]:
-        """Frames start : start + length of each clip, resampled to `frames`, on the device; absent bodies are zeros."""
+        """Frames start : start + length of each clip, resampled to `frames`, on the device; absent bodies are zeros.
+
+        `place`: where in the crop each new frame is read, as `resample` takes it. `origin`: the joint whose place in
+        the clip's first frame becomes the origin, for each body by itself.
+        """
         body = torch.arange(self.bodies)
         present = body < self.count[clips, None]
-        first = self.offset[clips, None] + start[:, None] + torch.where(present, body * self.frames[clips, None], 0)
+        begin = self.offset[clips, None] + torch.where(present, body * self.frames[clips, None], 0)
         where = self.rows.device
-        first, long, present = (
-            x.expand_as(first).flatten().to(where, non_blocking=True) for x in (first, length[:, None], present)
+        begin, first, long, present = (
+            x.expand_as(begin).flatten().to(where, non_blocking=True)
+            for x in (begin, begin + start[:, None], length[:, None], present)
         )
-        x = resample(self.rows, first, long, present, frames)
+        if place is not None:
+            place = place.repeat_interleave(self.bodies, 0).to(where, non_blocking=True)
+        x = resample(self.rows, first, long, present, frames, place)
+        if origin is not None:
+            joints = self.store.rows.shape[1]
+            origins = self.rows.unflatten(1, (joints, -1))[begin, origin] * present[:, None]
+            x = (x.unflatten(2, (joints, -1)) - origins[:, None, None]).flatten(2)
         if not self.resident:
             x = x.pin_memory().to(self.device, non_blocking=True)
         return x.view(len(clips), self.bodies, frames, *self.store.rows.shape[1:])
@@ -74,7 +91,16 @@ class Loader:
             raise BadInput("no clip to train on")
         self.pool, self.views, self.seed, self.rank, self.world = pool, tuple(views), seed, rank, world
         self.indices = torch.as_tensor(indices, dtype=torch.int64)
-        self.augmentations = [[augment.load(name) for name in view.augment] for view in self.views]
+        for number, view in enumerate(self.views):
+            if view.within is not None and view.within >= number:
+                raise ValueError(f"view {number} lies within view {view.within}, which does not come before it")
+            if view.origin is not None and view.origin >= len(pool.store.skeleton.joints):
+                raise BadInput(f"origin {view.origin} is no joint of the {len(pool.store.skeleton.joints)} of the data")
+        skeleton = pool.store.skeleton
+        self.augmentations = [
+            [augment.load(name).on(skeleton, view.strength.get(name), view.chance.get(name)) for name in view.augment]
+            for view in self.views
+        ]
         self._epoch = -1
         self._order = self.indices
 
@@ -96,11 +122,17 @@ class Loader:
         share = size // self.world
         mine = slice(self.rank * share, (self.rank + 1) * share)
         clips = self._order[within * size : (within + 1) * size]
-        looks = []
+        looks: list[Tensor] = []
+        spans: list[tuple[Tensor, Tensor]] = []  # first frame and length of each view's crops, for the views within
+        whole = (torch.zeros_like(clips), self.pool.frames[clips])
         for number, (view, augmentations) in enumerate(zip(self.views, self.augmentations, strict=True)):
             random = generator(self.seed, "view", number, step)
-            start, length = crop(self.pool.frames[clips], view, random)
-            x = self.pool.view(clips[mine], start[mine], length[mine], view.frames)
+            outer, room = whole if view.within is None else spans[view.within]
+            start, length = crop(room, view, random)
+            start = outer + start
+            spans.append((start, length))
+            place = segments(length, view.frames, random)[mine] if view.sample == "segments" else None
+            x = self.pool.view(clips[mine], start[mine], length[mine], view.frames, place, view.origin)
             for augmentation in augmentations:
                 x = augmentation.apply(x, augmentation.draw(size, random)[mine].to(x.device))
             looks.append(x)
@@ -138,21 +170,43 @@ def resample(
     length: Int[Tensor, " B"],
     present: Tensor,
     frames: int,
+    place: Float[Tensor, "B T"] | None = None,
 ) -> Float[Tensor, "B T F"]:
     """Rows first : first + length of each body, stretched to `frames` by linear interpolation along time.
 
-    The same numbers as torch's `interpolate(mode="linear", align_corners=False)`: half-pixel centres, edges held.
+    `place` says where each new frame is read, counted in frames from the first; by default they stand evenly.
     """
-    last = (length - 1)[:, None]
-    place = (torch.arange(frames, device=rows.device) + 0.5) * (length[:, None] / frames) - 0.5
-    place = place.clamp(min=0).minimum(last)
+    place = evenly(length, frames) if place is None else place
     left = place.long()
-    right = (left + 1).minimum(last)
+    right = (left + 1).minimum((length - 1)[:, None])
     weight = place - left
     # Two rows a frame, weighed and added while they are read: no copy of either neighbour is made.
     pairs = torch.stack([left, right], -1).add_(first[:, None, None]).view(-1, 2)
     shares = torch.stack([1 - weight, weight], -1).mul_(present[:, None, None]).view(-1, 2)
     return functional.embedding_bag(pairs, rows, mode="sum", per_sample_weights=shares).view(len(first), frames, -1)
+
+
+def evenly(length: Int[Tensor, " B"], frames: int) -> Float[Tensor, "B T"]:
+    """Where in `length` frames each of `frames` frames is read.
+
+    The same numbers as torch's `interpolate(mode="linear", align_corners=False)`: half-pixel centres, edges held.
+    """
+    place = (torch.arange(frames, device=length.device) + 0.5) * (length[:, None] / frames) - 0.5
+    return place.clamp(min=0).minimum((length - 1)[:, None])
+
+
+def segments(length: Int[Tensor, " N"], frames: int, random: torch.Generator) -> Float[Tensor, "N T"]:
+    """Whole frames drawn in order, as SLiM's code samples a crop of L frames to W.
+
+    L < W: evenly, between frames. W <= L < 2W: any W of them are equally likely. L >= 2W: one of each of W segments.
+    """
+    draw = torch.rand(len(length), 2 * frames, dtype=torch.float64, generator=random)
+    beyond = torch.arange(2 * frames) >= length[:, None]
+    subset = draw.masked_fill(beyond, 2.0).argsort(1)[:, :frames].sort(1).values
+    edges = torch.arange(frames + 1) * length[:, None] // frames
+    spread = edges[:, :-1] + (draw[:, :frames] * edges.diff(dim=1)).long()
+    picked = subset.where((length < 2 * frames)[:, None], spread).float()
+    return picked.where((length >= frames)[:, None], evenly(length, frames))
 
 
 def _batch(pool: Pool, clips: Int[Tensor, " N"], views: Sequence[Tensor], random: torch.Generator) -> Batch:
