@@ -22,6 +22,7 @@ from torch import Tensor
 from skelray.errors import BadInput
 
 ScheduleName = Literal["linear_beta", "cosine", "inverse_cosine", "family"]
+Target = Literal["eps", "x0", "v"]  # what a network may be asked to predict
 Predict = Callable[[Tensor, int], Tensor]  # (x_t, index of the step) -> eps, shaped like x_t
 
 TAU_END = 1.79  # from here on the family is no longer falling, so that a beta would be negative
@@ -58,6 +59,16 @@ def _family(steps: int, tau: float) -> Float[Tensor, " levels"]:
 def snr(level: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Signal-to-noise ratio abar / (1 - abar)."""
     return level / (1 - level)
+
+
+def min_snr(level: Float[Tensor, " S"], target: Target, limit: float = 5.0) -> Float[Tensor, " S"]:
+    """Weight of each step, of mean 1: no step counts as more than SNR `limit` does (https://arxiv.org/abs/2303.09556).
+
+    For x0 min(SNR, limit); an error of eps is one of x0 divided by SNR, one of v by SNR + 1, and so are their weights.
+    """
+    ratio = snr(level)
+    weight = ratio.clamp(max=limit) / {"eps": ratio, "x0": torch.ones_like(ratio), "v": ratio + 1}[target]
+    return weight / weight.mean()
 
 
 def _shares(level: Float[Tensor, "..."], like: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,6 +122,24 @@ def eps_of_v(
     """The noise that v implies."""
     signal, dirt = _shares(level, x_t)
     return dirt * x_t + signal * v
+
+
+def wanted(
+    target: Target, x0: Float[Tensor, "*shape"], eps: Float[Tensor, "*shape"], level: Float[Tensor, "..."]
+) -> Float[Tensor, "*shape"]:
+    """What a network with this target is asked for."""
+    if target == "v":
+        return velocity(x0, eps, level)
+    return eps if target == "eps" else x0
+
+
+def eps_of(
+    target: Target, x_t: Float[Tensor, "*shape"], predicted: Float[Tensor, "*shape"], level: Float[Tensor, "..."]
+) -> Float[Tensor, "*shape"]:
+    """The noise that a prediction implies, whatever its target."""
+    if target == "eps":
+        return predicted
+    return (eps_of_x0 if target == "x0" else eps_of_v)(x_t, predicted, level)
 
 
 def ddim_times(steps: int, total: int) -> list[int]:
