@@ -1,11 +1,14 @@
-"""What a method costs at the paper's size: parameters, tokens, and FLOPs by part, beside the published figures.
+"""What a method costs at the paper's size: parameters, tokens, FLOPs by part and by schedule, beside published figures.
 
-One convention for all: torch's FLOP counter, one clip of two bodies and 120 frames, 2 FLOPs for a multiply-add, matrix
-products and convolutions alone, forward pass only; attention counts (it is written out as matrix products for this).
+One convention for all: one clip of two bodies, 2 FLOPs for a multiply-add, matrix products and convolutions alone,
+forward pass; attention counts (it is written out as matrix products for this). A schedule counts the bodies that the
+method's own recipe encodes, and forward and backward together as three forward passes, of a teacher as one.
 """
 
 import json
-from contextlib import AbstractContextManager, nullcontext
+from collections import Counter
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +16,14 @@ import torch
 import typer
 from rich.console import Console
 from rich.table import Table
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
 
 from skelray import methods
 from skelray.batch import Batch
+from skelray.data import splits
 from skelray.errors import leave
 from skelray.layers import attention
 from skelray.method import Method
@@ -25,38 +31,58 @@ from skelray.rng import generator
 from skelray.skeletons import layout
 
 BODIES = 2
-PUBLISHED: dict[str, list[dict[str, Any]]] = json.loads(Path(__file__).with_suffix(".json").read_text())
+BATCHED = (torch.ops.aten.bmm, torch.ops.aten.baddbmm)
+TEACHING = ("teacher", "teacher_heads")  # followed, never trained: no backward pass
+PARTS = {  # what the table calls them: the attributes of a method, "" outside of all
+    "encoder": ("encoder",),
+    "decoder": ("decoder",),
+    "target": ("teacher", "target"),
+    "heads": ("heads", "teacher_heads"),
+    "rest": ("",),
+}
+PUBLISHED: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text())
 
 
 def cost(name: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The cost of one method, at its defaults or with other `settings`: a dict of JSON values, tokens per body.
+    """The cost of one method, at its defaults or with other `settings`: a dict of JSON values.
 
-    gflops: encoder (visible tokens), decoder, target (all else that the loss computes), pretrain (their sum), linear
-    (pretrain without attention's matrix products), inference (the complete clip through what evaluation takes away).
+    parameters: encoder, trained, teacher (with its heads), heads (the student's), total.
+    tokens, of one body: total (a complete one), visible and hidden (what each pass of the trained encoder reads and
+    leaves out; one number a kind of pass), targets (predicted by the decoder).
+    gflops: encoder, decoder, target (a teacher or a target network), heads (also a teacher's), rest (the loss itself),
+    pretrain (their sum), linear (of the parts, without batched products, which are attention's), inference (the
+    complete clip through what evaluation takes away).
+    schedule: clips and bodies of the published recipe, gflops (forward and backward, one clip), eflop (all clips).
     """
-    method_class = methods.load(name)
-    method = method_class(method_class.Config(**(settings or {})), layout("kinect25")).eval()
+    config = methods.load(name).Config
+    recipe = config(**(settings or {}))
+    method = methods.load(name)(recipe.model_copy(update={"bodies": "all"}), layout("kinect25")).eval()
     batch = two_bodies(method)
-    seen = token_counts(method, batch)
-    parts = count(method, lambda: method(batch))
-    whole, encoder, decoder = parts[""], parts["encoder"], parts["decoder"]
+    with Watch(method) as loss:
+        method(batch)
+    sizes = parameters(method)
+    method.to("meta")  # evaluation depends on no value
+    with Watch(method) as evaluation:
+        method.pretrained(batch.bodies().to("meta"))
+    complete = max(length for lengths in evaluation.read.values() for length in lengths)
+    parts = {what: loss.gflops(*names) for what, names in PARTS.items()}
     return {
         "method": name,
-        "parameters": {
-            "encoder": sum(p.numel() for p in method.encoder.parameters()),
-            "trained": sum(p.numel() for p in method.parameters() if p.requires_grad),
-            "total": sum(p.numel() for p in method.parameters()),
+        "parameters": sizes,
+        "tokens": {
+            "total": method.encoder.tokens,
+            "visible": loss.read["encoder"],
+            "hidden": [complete - read for read in loss.read["encoder"]],
+            "targets": loss.predicted,
         },
-        "tokens": seen,
-        "gflops": {
-            "encoder": encoder,
-            "decoder": decoder,
-            "target": whole - encoder - decoder,
-            "pretrain": whole,
-            "linear": count(method, lambda: method(batch), explicit=False)[""],
-            "inference": count(method, lambda: method.pretrained(batch.bodies()))[""],
+        "gflops": parts
+        | {
+            "pretrain": loss.gflops(),
+            "linear": loss.gflops(*(name for names in PARTS.values() for name in names if name), batched=False),
+            "inference": evaluation.gflops(),
         },
-        "published": PUBLISHED.get(name, []),
+        "schedule": schedule(name, loss, 2 if recipe.bodies == "all" else 1),
+        "published": PUBLISHED[name]["figures"] if name in PUBLISHED else [],
     }
 
 
@@ -67,60 +93,125 @@ def two_bodies(method: Method) -> Batch:
     return Batch(views, torch.ones(1, BODIES, dtype=torch.bool), torch.zeros(1, dtype=torch.long), draw)
 
 
-def token_counts(method: Method, batch: Batch) -> dict[str, int]:
-    """Tokens of one body: in all, visible to the encoder, hidden from it, and predicted (the tables' `targets`)."""
-    shapes: dict[str, int] = {}
+def parameters(method: Method) -> dict[str, int]:
+    """How many numbers each kind of part holds."""
 
-    def note(name: str) -> Any:
-        return lambda module, inputs, output: shapes.__setitem__(name, output.shape[1])
+    def size(*names: str) -> int:
+        parts = [part for name, part in method.named_children() if name in names]
+        return sum(weight.numel() for part in parts for weight in part.parameters())
 
-    hooks = [
-        method.encoder.register_forward_hook(note("visible")),
-        method.get_submodule("decoder").register_forward_hook(note("targets")),
-    ]
-    with torch.no_grad():
-        method(batch)
-    for hook in hooks:
-        hook.remove()
-    total, visible = method.encoder.tokens, shapes["visible"]
-    return {"total": total, "visible": visible, "hidden": total - visible, "targets": shapes["targets"]}
+    everything = [(weight.numel(), weight.requires_grad) for weight in method.parameters()]
+    return {
+        "encoder": size("encoder"),
+        "trained": sum(number for number, trained in everything if trained),
+        "teacher": size(*TEACHING),
+        "heads": size("heads"),
+        "total": sum(number for number, _ in everything),
+    }
 
 
-def count(method: nn.Module, run: Any, explicit: bool = True) -> dict[str, float]:
-    """GFLOPs of run() under the name of each direct part of `method`, and under "" for the whole."""
-    switch: AbstractContextManager[Any] = attention.explicit() if explicit else nullcontext()
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), switch, counter:
-        run()
-    by_module = {name: sum(kinds.values()) / 1e9 for name, kinds in counter.get_flop_counts().items()}
-    root = type(method).__name__
-    parts = {name: by_module.get(f"{root}.{name}", by_module.get(name, 0.0)) for name, _ in method.named_children()}
-    return {"": by_module["Global"], **parts}
+def schedule(name: str, loss: "Watch", bodies: int) -> dict[str, Any]:
+    """What the whole published training on NTU RGB+D 60 X-Sub costs; no clips where no schedule is published."""
+    published = PUBLISHED.get(name, {})
+    epoch = splits.protocols()["ntu60"]["xsub"]["whole"]["train"]
+    clips = published.get("clips") or published.get("epochs", 0) * epoch
+    each = (3 * loss.gflops() - 2 * loss.gflops(*TEACHING)) * bodies / BODIES
+    return {"clips": clips, "bodies": bodies, "gflops": each, "eflop": each * clips / 1e9}
+
+
+class Watch(TorchDispatchMode):
+    """Inside: counts matrix products by the direct part of `method` in which they happen, and tokens; no gradients.
+
+    read: by encoder (the trained one, its teacher), lengths of the sequences that it read, each once, in order.
+    predicted: tokens of a body that the decoder predicts, or rows that the heads score where there is no decoder.
+    """
+
+    def __init__(self, method: Method):
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.method = method
+        self.products: Counter[tuple[str, bool]] = Counter()  # (part, whether the product is batched) -> FLOPs
+        self.read: dict[str, list[int]] = {}
+        self.predicted = 0
+        self._inside: list[str] = []  # parts, outermost first
+        self._undo = ExitStack()
+
+    def __enter__(self) -> "Watch":
+        for name, part in self.method.named_children():
+            for module in part.modules():  # a method may call a part of a part
+                self._hook(module.register_forward_pre_hook, lambda *_, name=name: self._inside.append(name))
+                self._hook(module.register_forward_hook, lambda *_: self._leave())
+            if name in ("encoder", "teacher"):
+                self._hook(part.get_submodule("body").register_forward_pre_hook, partial(self._reads, name))
+        decoder = getattr(self.method, "decoder", getattr(self.method, "heads", None))
+        if decoder is not None:
+            self._hook(decoder.register_forward_hook, self._predicts)
+        self._undo.enter_context(torch.no_grad())
+        self._undo.enter_context(attention.explicit())
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self._undo.close()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        operation = func._overloadpacket
+        if operation in flop_registry:
+            key = self._inside[0] if self._inside else "", operation in BATCHED
+            self.products[key] += flop_registry[operation](*args, **(kwargs or {}), out_val=out)
+        return out
+
+    def gflops(self, *parts: str, batched: bool = True) -> float:
+        """Of the named parts, or of everything; `batched`: whether batched products (attention's) count."""
+        counted = [
+            number
+            for (part, is_batched), number in self.products.items()
+            if (not parts or part in parts) and (batched or not is_batched)
+        ]
+        return sum(counted) / 1e9
+
+    def _hook(self, register: Any, note: Any) -> None:
+        self._undo.callback(register(note).remove)
+
+    def _leave(self) -> None:
+        self._inside.pop()
+
+    def _reads(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        lengths = self.read.setdefault(name, [])
+        if (length := inputs[0].shape[1]) not in lengths:
+            lengths.append(length)
+
+    def _predicts(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        rows = [each for each in tree_leaves(output) if isinstance(each, Tensor)]
+        self.predicted = sum(each.shape[-2] for each in rows)
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The costs for a terminal."""
-    shown = Table(title="Cost at the paper's size: one clip, two bodies, 120 frames, 2 FLOPs per multiply-add, forward")
+    shown = Table(title="One clip, two bodies, 2 FLOPs per multiply-add, forward; schedules: forward and backward")
     shown.add_column("method")
-    headings = (
-        "encoder",
-        "trained",
-        "tokens",
-        "visible",
-        "targets",
-        "encoder G",
-        "decoder G",
-        "target G",
-        "pretrain G",
-    )
-    for heading in (*headings, "linear only G", "inference G"):
+    sizes = ("encoder", "trained", "teacher")
+    counts = ("tokens", "visible", "targets")
+    gflops = ("encoder", "decoder", "target", "heads", "rest", "pretrain", "linear", "inference")
+    for heading in (*sizes, *counts, *(f"{part} G" for part in gflops), "M clips", "bodies", "EFLOP"):
         shown.add_column(heading, justify="right")
     shown.add_column("published")
     for row in rows:
-        sizes, tokens, gflops = row["parameters"], row["tokens"], row["gflops"]
+        tokens, whole = row["tokens"], row["schedule"]
         published = "\n".join(f"{each['what']} {each['gflops']:g} G ({each['source']})" for each in row["published"])
-        counts = [sizes["encoder"], sizes["trained"], tokens["total"], tokens["visible"], tokens["targets"]]
-        shown.add_row(row["method"], *(f"{n:,}" for n in counts), *(f"{g:.4f}" for g in gflops.values()), published)
+        shown.add_row(
+            row["method"],
+            *(f"{row['parameters'][part] / 1e6:.2f} M" for part in sizes),
+            f"{tokens['total']}",
+            " ".join(map(str, tokens["visible"])),
+            f"{tokens['targets']}",
+            *(f"{row['gflops'][part]:.3f}" for part in gflops),
+            f"{whole['clips'] / 1e6:.1f}",
+            f"{whole['bodies']}",
+            f"{whole['eflop']:.2f}",
+            published,
+        )
     return shown
 
 
@@ -133,7 +224,7 @@ def main(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    console = Console(width=None if Console().is_terminal else 200)
+    console = Console(width=None if Console().is_terminal else 240)
     console.print(table(rows))
     for row in rows:
         for each in row["published"]:
