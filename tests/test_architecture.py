@@ -26,8 +26,22 @@ def test_every_module_says_what_it_is_for(path):
 
 
 def test_nothing_unsafe_is_loaded():
-    forbidden = re.compile(r"allow_pickle=True|weights_only=False|yaml\.load\(|import pickle|torch\.load\(")
+    forbidden = re.compile(
+        r"allow_pickle=True|weights_only=False|yaml\.load\(|import pickle"
+        r"|from torch import .*\bload\b"
+    )
     assert not [str(path) for path in PACKAGE if forbidden.search(path.read_text())]
+
+
+def test_torch_reads_files_in_one_module_and_tensors_alone():
+    """Every mention of torch.load is a call with a literal weights_only=True, where weights are imported."""
+    for path in PACKAGE:
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        mentions = [node for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node) == "torch.load"]
+        calls = [node for node in nodes if isinstance(node, ast.Call) and node.func in mentions]
+        assert len(calls) == len(mentions), path
+        assert all("weights_only=True" in map(ast.unparse, call.keywords) for call in calls), path
+        assert not mentions or path == REPOSITORY / "skelray/weights/imported.py"
 
 
 def test_torch_distributed_has_its_doors():
