@@ -100,6 +100,11 @@ class Plan(Strict):
         fixed = self.sweep.trial, self.sweep.overrides.get(method, {})
         return build(method, lay(machine, self.spaces[method].base, *fixed, values), self.sweep.seed)
 
+    def trials(self, method: str) -> int:
+        """How many trials a method gets at most."""
+        space = self.spaces[method]
+        return len(space.points) if space.only_points else self.sweep.budget.trials
+
     def ends(self, method: str, name: str) -> list[TrialConfig]:
         """The trial of the settings alone, and those at the ends of the dimension `name` if it is searched."""
         dimension = self.spaces[method].search.get(name)
@@ -109,7 +114,7 @@ class Plan(Strict):
     def document(self) -> dict[str, Any]:
         """The sweep as run, self-contained: load() reads it back to an equal plan."""
         whole = self.sweep.model_dump(mode="json")
-        spaces = [space.model_dump(mode="json") for space in self.spaces.values()]
+        spaces = [space.plain() for space in self.spaces.values()]
         return {**whole, "name": self.name, "spaces": spaces, "dropped": self.dropped}
 
 

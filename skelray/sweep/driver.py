@@ -139,7 +139,7 @@ def _finish(studies: Studies, record: Record) -> None:
 def _placements(plan: Plan, machine: Machine) -> tuple[Placement, Placement]:
     """How trials and how finals are placed; BadInput when they cannot be."""
     resources = plan.sweep.resources
-    trials = plan.sweep.budget.trials * len(plan.spaces)
+    trials = sum(plan.trials(method) for method in plan.spaces)
     search = preflight.place(resources, trials, machine)
     for method in plan.spaces:
         for trial in plan.ends(method, "train.batch"):
@@ -149,7 +149,7 @@ def _placements(plan: Plan, machine: Machine) -> tuple[Placement, Placement]:
 
 
 def _planned(plan: Plan) -> int:
-    return plan.sweep.budget.trials * len(plan.spaces) + finals.count(plan)
+    return sum(plan.trials(method) for method in plan.spaces) + finals.count(plan)
 
 
 def _data(plan: Plan) -> dict[str, str]:

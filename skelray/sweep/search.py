@@ -145,7 +145,7 @@ class Studies:
         """How many trials are planned, complete, pruned, failed, running, and left to hand out (again)."""
         states = list(self.states().values())
         counts = {name: states.count(name) for name in ("complete", "pruned", "failed", "running")}
-        new = sum(self.plan.sweep.budget.trials - self._count(method) for method in self._open)
+        new = sum(self.plan.trials(method) - self._count(method) for method in self._open)
         counts["running"] -= len(self._interrupted)
         return {"planned": len(self._handed) + new, **counts, "left": new + len(self._interrupted)}
 
@@ -162,7 +162,7 @@ class Studies:
 
     @property
     def _open(self) -> list[str]:
-        short = [method for method in self._studies if self._count(method) < self.plan.sweep.budget.trials]
+        short = [method for method in self._studies if self._count(method) < self.plan.trials(method)]
         return [method for method in short if EXHAUSTED not in self._studies[method].user_attrs]
 
     def _count(self, method: str) -> int:
@@ -194,7 +194,7 @@ class Studies:
             trial.set_user_attr(KEY, key)  # last: from here on it counts as handed out
             self._handed[key] = _Handed(method, trial.number, trial._trial_id, config)
             return self._ticket(key)
-        done = f"{self._count(method)} of {self.plan.sweep.budget.trials} trials"
+        done = f"{self._count(method)} of {self.plan.trials(method)} trials"
         said = f"{method}: space exhausted after {done}; {ASKS} draws gave nothing new ({list(reasons)[-1]})"
         search.set_user_attr(EXHAUSTED, said)
         return None
@@ -221,7 +221,9 @@ class Studies:
                 search.enqueue_trial(space.labels(point), user_attrs={BASELINE: index})
 
     def _is_beaten(self, key: str, clips: int) -> bool:
-        """Successive halving; a trial at its full length has nothing left to save."""
+        """Successive halving; a trial at its full length has nothing left to save, a listed one is wanted whole."""
+        if self.plan.spaces[self._handed[key].method].only_points:
+            return False
         train = self._handed[key].config.train
         full = train.clips is not None and clips >= max(1, train.clips // train.batch) * train.batch
         return not full and self._pruner.prune(self._studies[self._handed[key].method], self._frozen(key))

@@ -83,16 +83,8 @@ class Serving:
         points = [{k: v for k, v in p.items() if k in kept or k not in self.space.search} for p in self.space.points]
         self.space = self.space.model_copy(update={"search": {n: kept[n] for n in asked}, "points": points})
 
-    def _setting(self, name: str) -> dict[str, Any]:
-        """Values of other dimensions at which this one exists."""
-        values: dict[str, Any] = {}
-        for key, wanted in self.space.search[name].when.items():
-            value = next((value for value in wanted if self.space.search[key].holds(value)), None)
-            values |= self._setting(key) | {key: value}
-        return values
-
     def _check_ends(self, name: str) -> None:
-        dimension, setting = self.space.search[name], self._setting(name)
+        dimension, setting = self.space.search[name], self.space.setting(name)
         kept, refused = [], []
         for key, value in dimension.ends.items():
             try:
