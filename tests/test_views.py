@@ -86,13 +86,14 @@ def test_sampled_views_hold_stored_frames(clock):
     assert (long[whole].diff(dim=1) > 0).all()
 
 
-def test_each_body_is_shifted_to_its_own_joint_in_the_first_frame_of_the_clip(pool):
+def test_each_body_is_moved_to_where_the_first_body_starts(pool):
     plain, shifted = (View(frames=9, crop=(1.0, 1.0), origin=origin, **PLAIN) for origin in (None, 1))
     batch = loader.Loader(pool, np.arange(pool.store.clips), [plain, shifted], seed=3).batch(0, pool.store.clips)
     order = torch.randperm(pool.store.clips, generator=generator(3, "order", 0))
     for place, clip in enumerate(order.tolist()):
-        for body, course in enumerate(torch.tensor(pool.store.joints(clip))):
-            expected = batch.views[0][place, body] - course[0, 1]
+        courses = torch.tensor(pool.store.joints(clip))
+        for body, course in enumerate(courses):
+            expected = batch.views[0][place, body] - course[0, 1] + courses[0, 0, 1]
             torch.testing.assert_close(batch.views[1][place, body], expected, atol=1e-5, rtol=1e-5)
     assert not batch.views[1][~batch.present].any()
 

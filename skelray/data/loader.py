@@ -54,8 +54,8 @@ class Pool:
     ) -> Float[Tensor, "N M T V C"]:
         """Frames start : start + length of each clip, resampled to `frames`, on the device; absent bodies are zeros.
 
-        `place`: where in the crop each new frame is read, as `resample` takes it. `origin`: the joint whose place in
-        the clip's first frame becomes the origin, for each body by itself.
+        `place`: where in the crop each new frame is read, as `resample` takes it. `origin`: each body is moved, by the
+        same way in all frames, so that this joint starts where that of the clip's first body does.
         """
         body = torch.arange(self.bodies)
         present = body < self.count[clips, None]
@@ -70,8 +70,9 @@ class Pool:
         x = resample(self.rows, first, long, present, frames, place)
         if origin is not None:
             joints = self.store.rows.shape[1]
-            origins = self.rows.unflatten(1, (joints, -1))[begin, origin] * present[:, None]
-            x = (x.unflatten(2, (joints, -1)) - origins[:, None, None]).flatten(2)
+            starts = self.rows.unflatten(1, (joints, -1))[begin, origin].unflatten(0, (len(clips), -1))
+            away = (starts - starts[:, :1]).flatten(0, 1) * present[:, None]
+            x = (x.unflatten(2, (joints, -1)) - away[:, None, None]).flatten(2)
         if not self.resident:
             x = x.pin_memory().to(self.device, non_blocking=True)
         return x.view(len(clips), self.bodies, frames, *self.store.rows.shape[1:])
