@@ -182,6 +182,7 @@ def trunk_ends(skeleton: Skeleton, named: tuple[str, str] | None = None) -> tupl
         if named[0] == named[1]:
             raise BadInput(f"a trunk needs two ends, not {named[0]!r} twice")
         return skeleton.joints.index(named[0]), skeleton.joints.index(named[1])
-    hubs = [skeleton.parents[left] for left, right in skeleton.mirror if skeleton.parents[left] == skeleton.parents[right]]
+    parents = skeleton.parents
+    hubs = [parents[left] for left, right in skeleton.mirror if parents[left] == parents[right]]
     found = list(dict.fromkeys([*hubs, *skeleton.roots, *range(len(skeleton.joints))]))
     return found[0], found[:2][-1]
