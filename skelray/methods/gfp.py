@@ -19,6 +19,7 @@ Departures  absent bodies are left out of the loss and of its statistics: count_
 Reproduces  results/nw_ucla_methods, seeds and intervals there; no claim for NTU RGB+D
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -110,14 +111,15 @@ class GFP(Method):
 
         predicted, targets = self.decoder(self.encoder(x, mask), mask), self.target(self.cells(x, mask))
         pairs = zip(predicted, targets, strict=True)
-        prediction = torch.stack([mean_of((p.float() - t.float()).square()) for p, t in pairs]).sum()
         rows = {level: target.float().flatten(0, 1) for level, target in zip(self.levels, targets, strict=True)}
-        variance = torch.stack([variance_hinge(each, cfg.spread) for each in rows.values()]).sum()
-        covariance = torch.stack([covariance_penalty(each) for each in rows.values()]).sum()
-        regulariser = cfg.covariance_weight * covariance + cfg.variance_weight * variance
-        terms = {"prediction": prediction, "variance": variance, "covariance": covariance}
-        seen = {f"std_{level}": deviation(each) for level, each in rows.items()}
-        return {"loss": cfg.prediction_weight * prediction + regulariser, **terms, **seen}
+        terms = {
+            "prediction": total(mean_of((p.float() - t.float()).square()) for p, t in pairs),
+            "covariance": total(covariance_penalty(each) for each in rows.values()),
+            "variance": total(variance_hinge(each, cfg.spread) for each in rows.values()),
+        }
+        weights = cfg.prediction_weight, cfg.covariance_weight, cfg.variance_weight
+        loss = total(weight * term for weight, term in zip(weights, terms.values(), strict=True))
+        return {"loss": loss, **terms, **{f"std_{level}": deviation(each) for level, each in rows.items()}}
 
     def cells(self, x: Float[Tensor, "B T V C"], mask: masking.Mask) -> Float[Tensor, "B P F"]:
         """What the target generation network reads: every cell, whether the encoder sees it or not."""
@@ -176,6 +178,11 @@ class TargetNetwork(nn.Module):
 def pool(grid: Float[Tensor, "B S V D"], steps: int, joints: int) -> Float[Tensor, "B {steps} {joints} D"]:
     """Average over equal runs of steps and of joints until so many of each are left."""
     return grid.unflatten(2, (joints, -1)).unflatten(1, (steps, -1)).mean((2, 4))
+
+
+def total(terms: Iterable[Tensor]) -> Tensor:
+    """Their sum, as a tensor even of one."""
+    return torch.stack(list(terms)).sum()
 
 
 def deviation(rows: Float[Tensor, "R F"]) -> Float[Tensor, ""]:
