@@ -73,7 +73,7 @@ def cost(name: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
             "total": method.encoder.tokens,
             "visible": loss.read["encoder"],
             "hidden": [complete - read for read in loss.read["encoder"]],
-            "targets": loss.predicted,
+            "targets": loss.predicted // BODIES,
         },
         "gflops": parts
         | {
@@ -123,7 +123,7 @@ class Watch(TorchDispatchMode):
     """Inside: counts matrix products by the direct part of `method` in which they happen, and tokens; no gradients.
 
     read: by encoder (the trained one, its teacher), lengths of the sequences that it read, each once, in order.
-    predicted: tokens of a body that the decoder predicts, or rows that the heads score where there is no decoder.
+    predicted: tokens that the decoder predicts, or rows that the heads score where there is no decoder.
     """
 
     def __init__(self, method: Method):
@@ -177,14 +177,14 @@ class Watch(TorchDispatchMode):
     def _leave(self) -> None:
         self._inside.pop()
 
-    def _reads(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def _reads(self, name: str, module: nn.Module, inputs: Any) -> None:
         lengths = self.read.setdefault(name, [])
         if (length := inputs[0].shape[1]) not in lengths:
             lengths.append(length)
 
     def _predicts(self, module: nn.Module, inputs: Any, output: Any) -> None:
         rows = [each for each in tree_leaves(output) if isinstance(each, Tensor)]
-        self.predicted = sum(each.shape[-2] for each in rows)
+        self.predicted += sum(each.numel() // each.shape[-1] for each in rows)
 
 
 def table(rows: list[dict[str, Any]]) -> Table:

@@ -4,20 +4,24 @@ Whatever a protocol leaves open (the probe's learning rate) is chosen on validat
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from pydantic import Field, field_validator
+from torch import Tensor
 
 from skelray import evaluate
 from skelray.batch import test_view
 from skelray.data.loader import Pool, fixed
 from skelray.data.splits import Indices, Selection, TestSide
-from skelray.errors import near
+from skelray.errors import BadInput, near
 from skelray.evaluate.features import Labelled, extract
 from skelray.evaluate.knn import KnnConfig
 from skelray.evaluate.linear import LinearConfig
 from skelray.method import Method
+from skelray.rng import generator
 from skelray.schema import Strict
 
 Features = Callable[[Indices], Labelled]  # of clips of a store, in their order
@@ -30,6 +34,7 @@ class EvaluateConfig(Strict):
     linear: LinearConfig = LinearConfig()
     knn: KnnConfig = KnnConfig()
     size: int = Field(64, ge=1)  # clips encoded at once
+    reconstruction: int = Field(0, ge=0)  # held-out clips that are generated again from what the encoder sees of them
 
     @field_validator("protocols")
     @classmethod
@@ -39,6 +44,11 @@ class EvaluateConfig(Strict):
                 hint = near(name, evaluate.available())
                 raise ValueError(f"no protocol {name!r}{hint} (there are {', '.join(evaluate.available())})")
         return protocols
+
+    @property
+    def reported(self) -> list[str]:
+        """Names of the numbers that a search may look at."""
+        return [f"val/{name}" for name in (*self.protocols, *["reconstruction"] * bool(self.reconstruction))]
 
 
 def features(method: Method, pool: Pool, clips: Indices, cfg: EvaluateConfig) -> Labelled:
@@ -58,6 +68,50 @@ def validate(features: Features, selection: Selection, cfg: EvaluateConfig, *, s
     for name in cfg.protocols:
         found |= evaluate.load(name).choose(train, val, getattr(cfg, name), seed=seed)[0]
     return {f"val/{key}": value for key, value in found.items()}
+
+
+def reconstruction(method: Method, pool: Pool, clips: Indices, cfg: EvaluateConfig, *, seed: int) -> dict[str, float]:
+    """val/reconstruction: the mean distance of a joint to where it is in a conditional sample, in millimetres.
+
+    Over `cfg.reconstruction` of the clips, spread evenly; {} when none is asked for. Raises BadInput for a method that
+    cannot generate a clip again.
+    """
+    if not cfg.reconstruction:
+        return {}
+    spread = np.linspace(0, len(clips) - 1, min(cfg.reconstruction, len(clips))).round().astype(int)
+    draw = generator(seed, "reconstruction", device=pool.device)
+    training, distances = method.training, list[Tensor]()
+    method.eval()
+    try:
+        for batch in fixed(pool, clips[spread], test_view(method.cfg.encoder.frames), cfg.size):
+            x = batch.counted()
+            again = generated(method, x, draw)
+            distances.append((again - x).norm(dim=-1).mean((1, 2)))
+    finally:
+        method.train(training)
+    return {"val/reconstruction": 1000 * torch.cat(distances).double().mean().item()}
+
+
+def generated(
+    method: Method, x: Float[Tensor, "B T V C"], draw: torch.Generator, **settings: int
+) -> Float[Tensor, "B T V C"]:
+    """Samples of a generative method conditioned on bodies x, in metres. Raises BadInput where it has none."""
+    generate: Any = getattr(method, "generate", None)
+    if generate is None:
+        raise BadInput(
+            f"evaluate.reconstruction: {method.cfg.name} generates no clips, so none can be compared with held-out "
+            "ones; set it to 0"
+        )
+    with torch.no_grad():
+        found: Tensor = generate(x, len(x), draw, **settings)
+    return found
+
+
+def refuse_unable(method: Method, cfg: EvaluateConfig, pool: Pool) -> None:
+    """Say before training that a method cannot reconstruct: it is asked for one body in one step. Raises BadInput."""
+    if cfg.reconstruction:
+        x = torch.zeros(1, method.cfg.encoder.frames, *pool.store.rows.shape[1:], device=pool.device)
+        generated(method, x, generator(0, "reconstruction", device=pool.device), steps=1)
 
 
 def test(

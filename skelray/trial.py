@@ -99,7 +99,9 @@ class Prepared:
 
     def validate(self) -> dict[str, float]:
         """val/* of the method as it is now."""
-        return measure.validate(self.features, self.selection, self.cfg.evaluate, seed=self.cfg.seed)
+        cfg, seed, val = self.cfg.evaluate, self.cfg.seed, self.selection.val
+        found = measure.validate(self.features, self.selection, cfg, seed=seed)
+        return found | measure.reconstruction(self.method, self.pool, val, cfg, seed=seed)
 
     def test(self, protocols: Sequence[str], ledger: Path | None, reader: str) -> dict[str, float]:
         """test/* of the method as it is now; opens the test side."""
@@ -128,7 +130,9 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
         torch.manual_seed(seed_for(cfg.seed, "init"))
         method = methods.load(cfg.method.name)(cfg.method, opened.skeleton)
     device = torch.device(device)
-    return Prepared(cfg, opened, Pool(opened, device), selection, method.to(device), device)
+    pool, method = Pool(opened, device), method.to(device)
+    measure.refuse_unable(method, cfg.evaluate, pool)
+    return Prepared(cfg, opened, pool, selection, method, device)
 
 
 def run(

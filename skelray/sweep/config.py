@@ -167,7 +167,7 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
     name = sweep.name or given.path.stem
     plan = Plan(name=name, sweep=sweep.model_copy(update=plain), spaces=served, dropped=dropped)
     for method in plan.spaces:
-        reported = [f"val/{protocol}" for protocol in plan.trial(method, {}).evaluate.protocols]
+        reported = plan.trial(method, {}).evaluate.reported
         if sweep.objective.metric not in reported:
             hint = f"{near(sweep.objective.metric, reported)} (reported: {', '.join(reported)})"
             raise document.error("objective.metric", f"no trial of {method} reports {sweep.objective.metric!r}{hint}")
@@ -214,7 +214,7 @@ def _space(
         return _known_method(spaces_of.read(given, given.data), given, "")
     named = "/" not in entry and not entry.endswith(".yaml")
     wanted = f"search_spaces/{entry}.yaml" if named else entry
-    places = [document.path.parent.parent if named else document.path.parent, Path()]
+    places = [*document.path.parents[1:3], Path()] if named else [document.path.parent, Path()]
     path = next((place / wanted for place in places if (place / wanted).is_file()), None)
     if path is None:
         there = sorted({file.stem for place in places for file in place.glob("search_spaces/*.yaml")})
