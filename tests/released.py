@@ -1,7 +1,9 @@
-"""Checkpoints as the authors of MAMP, SkeletonMAE and MacDiff lay them out, with made-up numbers, and their forward.
+"""Checkpoints as the authors of MAMP, SkeletonMAE, MacDiff and SLiM lay them out, with made-up numbers.
 
-Written from the key names and the papers, with nothing of skelray: what an import must agree with.
+And their forward, written from the key names and the papers with nothing of skelray: what an import must agree with.
 """
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -63,6 +65,22 @@ def macdiff(
     return filled(shapes)
 
 
+def slim(width: int = 16, depth: int = 2, joints: int = 25, registers: int = 4) -> State:
+    """SLiM's encoder, its hidden width rounded up to a multiple of 8."""
+    hidden = (int(4 * width * 2 / 3) + 7) // 8 * 8
+    shapes = vit(width, "blocks", depth, "norm")
+    for number in range(depth):
+        at = f"blocks.{number}.mlp"
+        for kind in ("weight", "bias"):
+            del shapes[f"{at}.fc1.{kind}"], shapes[f"{at}.fc2.{kind}"]
+        shapes |= {f"{at}.w12.weight": (2 * hidden, width), f"{at}.w12.bias": (2 * hidden,)}
+        shapes |= {f"{at}.w3.weight": (width, hidden), f"{at}.w3.bias": (width,)}
+    shapes |= {"patch_embed.proj.weight": (width, 3, 8, 1), "patch_embed.proj.bias": (width,)}
+    shapes |= {"cls_token": (1, 1, width), "mask_token": (1, width)}
+    shapes |= {"pos_embed": (1, 1 + joints, width), "register_tokens": (1, registers, width)}
+    return filled(shapes)
+
+
 def filled(shapes: dict[str, tuple[int, ...]]) -> State:
     """Numbers large enough for every tensor to matter."""
     draw = generator(0, "released")
@@ -77,10 +95,12 @@ def norm(x: Tensor, w: State, name: str, eps: float = 1e-5) -> Tensor:
     return F.layer_norm(x, x.shape[-1:], w[f"{name}.weight"], w[f"{name}.bias"], eps)
 
 
-def attention(x: Tensor, w: State, name: str, heads: int) -> Tensor:
+def attention(
+    x: Tensor, w: State, name: str, heads: int, turn: Callable[[Tensor], Tensor] = lambda heads: heads
+) -> Tensor:
     bodies, tokens, width = x.shape
     qkv = linear(x, w, f"{name}.qkv").reshape(bodies, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
-    weight = (qkv[0] @ qkv[1].transpose(2, 3) / (width // heads) ** 0.5).softmax(-1)
+    weight = (turn(qkv[0]) @ turn(qkv[1]).transpose(2, 3) / (width // heads) ** 0.5).softmax(-1)
     return linear((weight @ qkv[2]).transpose(1, 2).reshape(bodies, tokens, width), w, f"{name}.proj")
 
 
@@ -142,3 +162,31 @@ def denoised(x_t: Tensor, step: int, z: Tensor, w: State, heads: int) -> Tensor:
         h = h + mlp(steered(h, f"{at}.norm2"), w, f"{at}.mlp")
         number += 1
     return linear(norm(h, w, "decoder_norm"), w, "decoder_pred")
+
+
+def compact(x: Tensor, w: State, heads: int) -> Tensor:
+    """SLiM's patch tokens: class token and registers in front, which time does not turn."""
+    kernel, registers = w["patch_embed.proj.weight"], w["register_tokens"].shape[1]
+    cells = F.conv2d(x.permute(0, 3, 1, 2), kernel, w["patch_embed.proj.bias"], stride=kernel.shape[2:])
+    steps, joints, width = cells.shape[2], cells.shape[3], len(kernel)
+    tokens = (cells.permute(0, 2, 3, 1) + w["pos_embed"][:, None, 1:]).flatten(1, 2)
+    front = torch.cat([w["cls_token"] + w["pos_embed"][:, :1], w["register_tokens"]], dim=1)
+    tokens = torch.cat([front.expand(len(x), -1, -1), tokens], dim=1)
+
+    head = width // heads
+    angle = torch.arange(steps).repeat_interleave(joints)[:, None] * 10_000 ** (-torch.arange(0, head, 2) / head)
+    angle = torch.cat([angle, angle], dim=1)
+
+    def turned(each: Tensor) -> Tensor:
+        still, moving = each[:, :, : 1 + registers], each[:, :, 1 + registers :]
+        crossed = torch.cat([-moving[..., head // 2 :], moving[..., : head // 2]], dim=-1)
+        return torch.cat([still, moving * angle.cos() + crossed * angle.sin()], dim=2)
+
+    number = 0
+    while f"blocks.{number}.norm1.weight" in w:
+        at = f"blocks.{number}"
+        tokens = tokens + attention(norm(tokens, w, f"{at}.norm1", 1e-6), w, f"{at}.attn", heads, turned)
+        gate, value = linear(norm(tokens, w, f"{at}.norm2", 1e-6), w, f"{at}.mlp.w12").chunk(2, dim=-1)
+        tokens = tokens + linear(F.silu(gate) * value, w, f"{at}.mlp.w3")
+        number += 1
+    return norm(tokens, w, "norm", 1e-6)[:, 1 + registers :]

@@ -7,10 +7,12 @@ import zipfile
 import pytest
 import released
 import torch
+from safetensors.torch import save_file
 
 from skelray import skeletons, weights
 from skelray.errors import BadInput
 from skelray.masking import Mask
+from skelray.weights import imported as imported_module
 
 HEADS = 2
 CLOSE = {"atol": 1e-5, "rtol": 0}
@@ -68,6 +70,34 @@ def test_macdiff_is_whole_with_the_statistics_that_its_authors_keep_in_their_cod
     torch.testing.assert_close(told / due.abs().max(), due / due.abs().max(), **CLOSE)
 
 
+@pytest.fixture
+def few_prototypes(monkeypatch):
+    """SLiM's heads, which no released file holds, at a size that is quick to start anew."""
+    small = {"prototypes": 8, "head_width": 8, "bottleneck": 8}
+    monkeypatch.setitem(imported_module.LAYOUTS["methods"]["slim"], "fixed", small)
+
+
+@pytest.mark.parametrize("heads_too", [False, True])
+@torch.no_grad()
+def test_slim_is_evaluated_by_the_teacher_that_was_released(heads_too, few_prototypes, tmp_path):
+    state = released.slim()
+    backbone = {f"backbone.{key}": value for key, value in state.items()}
+    heads = {"dino_head.mlp.0.weight": torch.ones(3, 3), "ibot_head.last_layer.weight_v": torch.ones(2)}
+    method = imported("slim", {"teacher": backbone | (heads if heads_too else {}), "note": "epoch 120"}, tmp_path)
+    assert (method.cfg.encoder.frames, method.cfg.encoder.patch, method.cfg.encoder.registers) == (64, 8, 4)
+    x = bodies(64)
+    torch.testing.assert_close(method.pretrained(x), released.compact(x, state, HEADS), **CLOSE)
+    assert torch.equal(method.encoder(x), method.teacher(x))
+    short = weights.import_("slim", tmp_path / "checkpoint.pth", tmp_path / "short", heads=HEADS, frames=32).method
+    torch.testing.assert_close(short.pretrained(x[:, :32]), released.compact(x[:, :32], state, HEADS), **CLOSE)
+
+
+def test_the_encoder_that_slim_released_has_its_published_size(few_prototypes, tmp_path):
+    made = weights.import_("slim", saved({"teacher": released.slim(256, 8)}, tmp_path), tmp_path / "out")
+    assert made.parts == ("encoder", "teacher")
+    assert sum(weight.numel() for weight in made.method.teacher.parameters()) == 6_368_768
+
+
 def test_the_sizes_of_the_published_model_are_read_off_its_tensors(tmp_path):
     """Eight and three blocks as in the scripts for NTU RGB+D 60: 6,336,000 numbers and 2,453,004."""
     weights.import_("mamp", saved({"model": released.mamp(256, 8, 3, steps=30)}, tmp_path), tmp_path / "out")
@@ -77,6 +107,16 @@ def test_the_sizes_of_the_published_model_are_read_off_its_tensors(tmp_path):
     assert method.cfg.decoder_depth == 3
     assert sum(weight.numel() for weight in method.encoder.parameters()) == 6_336_000
     assert sum(weight.numel() for weight in method.decoder.parameters()) == 2_453_004
+
+
+def test_safetensors_are_read_as_well(few_prototypes, tmp_path):
+    """As SLiM's authors publish their encoder on a hub."""
+    save_file(released.slim(), tmp_path / "model.safetensors")
+    made = weights.import_("slim", tmp_path / "model.safetensors", tmp_path / "out", heads=HEADS)
+    assert torch.equal(made.method.teacher.mask_token, released.slim()["mask_token"][0])
+    (tmp_path / "model.safetensors").write_text("hello")
+    with pytest.raises(BadInput, match="is not a checkpoint"):
+        weights.import_("slim", tmp_path / "model.safetensors", tmp_path / "other")
 
 
 @pytest.mark.parametrize("wrap", ["bare", "module", "whole"])
@@ -115,6 +155,8 @@ def grown(name: str, value: torch.Tensor):
     [
         (without("norm.bias", "blocks.1.attn.qkv.bias"), r"missing: blocks.1.attn.qkv.bias, norm.bias$"),
         (grown("cls_token", torch.ones(1)), r"unknown: cls_token$"),
+        (grown("module.norm.bias", torch.ones(16)), r"unknown: module.norm.bias$"),
+        (grown("norm.bias", torch.ones(16).to_sparse()), "norm.bias holds what is no finite number"),
         (without("joints_embed.proj.weight"), r"missing: joints_embed.proj.weight$"),
         (grown("blocks.7.norm1.weight", torch.ones(16)), r"missing: blocks.2.*unknown: blocks.7.norm1.weight$"),
         (grown("norm.weight", torch.ones(17)), "norm.weight is 17 where 16 is due"),
@@ -178,7 +220,9 @@ def test_files_that_are_no_checkpoint_are_refused_in_one_sentence(write, told, t
 
 
 def test_methods_without_a_known_layout_are_refused(tmp_path):
-    with pytest.raises(BadInput, match=r"no released layout of 'amr' is known.*there are macdiff, mamp"):
+    with pytest.raises(
+        BadInput, match=r"no released layout of 'amr' is known.*there are macdiff, mamp, skeletonmae, slim"
+    ):
         weights.import_("amr", tmp_path / "file.pth", tmp_path / "out")
     with pytest.raises(BadInput, match="--statistics: this method keeps none"):
         imported("mamp", released.mamp(), tmp_path, statistics="ntu")

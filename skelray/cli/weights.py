@@ -18,7 +18,7 @@ Layout = Annotated[str | None, typer.Option("--skeleton", help="The joints' layo
 @app.command(name="import")
 def import_(
     method: Annotated[str, typer.Argument(help=f"One of {', '.join(known())}.", show_default=False)],
-    checkpoint: Annotated[Path, typer.Argument(help="The authors' .pth file.", show_default=False)],
+    checkpoint: Annotated[Path, typer.Argument(help="The authors' .pth or .safetensors file.", show_default=False)],
     out: Out,
     heads: Annotated[int, typer.Option(help="Attention heads, which no tensor tells.")] = 8,
     frames: Annotated[int | None, typer.Option(help="Frames of a clip, where no table of positions tells.")] = None,

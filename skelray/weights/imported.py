@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from skelray import skeletons
@@ -48,36 +49,26 @@ def import_(
             f"no released layout of {method!r} is known{near(method, known())} (there are {', '.join(known())})"
         )
     layout = LAYOUTS["methods"][method]
-    found = bare(unpickled(file), layout, file)
+    found = bare(content_of(file), layout, file)
     names = expected(found, layout)
     aside = {key for key in found if any(re.fullmatch(pattern, key) for pattern in layout.get("aside", []))}
     folder.refuse_differences(str(file), names.keys() - found.keys(), found.keys() - names.keys() - aside)
-
-    sizes = {
-        name: length(found, key, axis, file) for name, (key, axis) in layout.get("sizes", LAYOUTS["sizes"]).items()
-    }
-    fields: dict[str, Any] = {"name": method, "encoder": {"heads": heads}, **layout.get("fixed", {})}
-    sizes |= {name: count(found, stem) for name, stem in layout["depths"].items()}
-    if sizes.pop("span", 1) != 1:
-        raise BadInput(f"{file}: a token of several joints is more than skelray's encoders know")
-    known_skeleton = jointed(sizes.pop("joints"), sizes.pop("channels"), skeleton, file)
-    sizes["encoder.frames"] = framed(sizes, frames, layout, file)
-    for name, value in sizes.items():
-        place(fields, name, value)
-    made = folder.built(folder.config_of(fields, str(file)), known_skeleton)
+    fields, joints = fields_of(found, layout, skeleton, frames, file)
+    fields["encoder"]["heads"] = heads
+    made = folder.built(folder.config_of({"name": method, **fields}, str(file)), joints)
 
     tensors = translated(found, names, made.state_dict(), file)
     buffers = given(layout, statistics, tensors)
     parts = tuple(dict.fromkeys(name.partition(".")[0] for name in tensors))
     folder.fill(made, tensors, parts, str(file))
     origin = Origin(file=file.name, sha256=digest(file), layout=layout["origin"], aside=tuple(sorted(aside)))
-    weights = Weights(made, known_skeleton, origin, parts, buffers)
+    weights = Weights(made, joints, origin, parts, buffers)
     folder.write(weights, out, force=force)
     return weights
 
 
-def unpickled(file: Path) -> Any:
-    """What a .pth file holds, without running anything in it. Raises BadInput when it cannot be had so.
+def content_of(file: Path) -> Any:
+    """What a .safetensors or .pth file holds, without running anything in it. Raises BadInput when it cannot be had so.
 
     argparse.Namespace is let in, an object of plain attributes: the MAE family saves its command line beside the model.
     """
@@ -87,8 +78,10 @@ def unpickled(file: Path) -> Any:
         raise BadInput(f"{file} cannot be read: {error.strerror}") from None
     with stream, torch.serialization.safe_globals([Namespace]):
         try:
+            if file.suffix == ".safetensors":
+                return load_file(file)
             return torch.load(stream, map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever a broken or hostile file makes torch raise
+        except Exception as error:  # whatever a broken or hostile file makes the readers raise
             foreign = re.search(r"GLOBAL (\S+)", str(error))
     if foreign:
         raise BadInput(f"{file} asks to run {foreign[1]}; only tensors and plain values are read")
@@ -103,28 +96,30 @@ def bare(content: Any, layout: Mapping[str, Any], file: Path) -> dict[str, Tenso
     if not isinstance(content, dict) or not content:
         raise BadInput(f"{file} holds no table of tensors")
     for prefix in ("module.", *layout.get("prefixes", [])):
-        if any(str(key).startswith(prefix) for key in content):
-            content = {str(key).removeprefix(prefix): value for key, value in content.items()}
+        stripped = {str(key).removeprefix(prefix): value for key, value in content.items()}
+        content = stripped if len(stripped) == len(content) else content  # two of one name: both are told as unknown
     strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if strange:
         raise BadInput(f"{file} holds no table of tensors: {', '.join(strange)} is something else")
-    odd = [key for key, value in content.items() if not (value.is_floating_point() and value.isfinite().all())]
-    if odd:
-        raise BadInput(f"{file}: {', '.join(map(str, odd))} holds what is no finite number")
-    return {str(key): value.float() for key, value in content.items()}
+    dense = (key for key, value in content.items() if value.layout == torch.strided and value.is_floating_point())
+    if odd := sorted(content.keys() - {key for key in dense if content[key].isfinite().all()}):
+        raise BadInput(f"{file}: {', '.join(odd)} holds what is no finite number")
+    return {key: value.float() for key, value in content.items()}
 
 
 def expected(found: Iterable[str], layout: Mapping[str, Any]) -> dict[str, list[str]]:
     """The authors' names at the depths that `found` has -> our names."""
     names: dict[str, list[str]] = {}
+    copies = layout.get("copies", {})  # one part -> another that starts as the same
     for part in layout["parts"]:
-        for pattern, targets in LAYOUTS["parts"][part].items():
+        for pattern, target in LAYOUTS["parts"][part].items():
             stem = pattern.partition(".N.")[0]
             numbers = range(count(found, stem)) if ".N." in pattern else [0]
             for number in numbers:
                 for kind in ("weight", "bias") if pattern.endswith(".*") else ("",):
-                    ours = [targets] if isinstance(targets, str) else targets
-                    names[named(pattern, number, kind)] = [named(each, number, kind) for each in ours]
+                    first, _, rest = named(target, number, kind).partition(".")
+                    also = [f"{other}.{rest}" for one, other in copies.items() if one == first]
+                    names[named(pattern, number, kind)] = [f"{first}.{rest}", *also]
     return names
 
 
@@ -137,6 +132,24 @@ def count(found: Iterable[str], stem: str) -> int:
     """How many different numbers follow `stem` among the keys; at least one is due."""
     numbers = {match[1] for key in found if (match := re.match(rf"{re.escape(stem)}\.(\d+)\.", key))}
     return max(1, len(numbers))
+
+
+def fields_of(
+    found: Mapping[str, Tensor], layout: Mapping[str, Any], skeleton: str | None, frames: int | None, file: Path
+) -> tuple[dict[str, Any], Skeleton]:
+    """The config's fields that tensors tell, and the joints. Raises BadInput where they tell what cannot be."""
+    places = layout.get("sizes", LAYOUTS["sizes"])
+    sizes = {name: length(found, key, axis, file) + sum(less) for name, (key, axis, *less) in places.items()}
+    if sizes.pop("span") != 1:
+        raise BadInput(f"{file}: a token of several joints is more than skelray's encoders know")
+    joints = jointed(sizes.pop("joints"), sizes.pop("channels"), skeleton, file)
+    sizes["encoder.frames"] = framed(sizes, frames, layout, file)
+    sizes |= {name: count(found, stem) for name, stem in layout["depths"].items()}
+    fields: dict[str, Any] = {"encoder": {}, **layout.get("fixed", {})}
+    for name, value in sizes.items():
+        section, _, last = name.rpartition(".")
+        (fields[section] if section else fields)[last] = value
+    return fields, joints
 
 
 def length(found: Mapping[str, Tensor], key: str, axis: int, file: Path) -> int:
@@ -208,11 +221,3 @@ def given(layout: Mapping[str, Any], choice: str | None, tensors: dict[str, Tens
     values = choices[choice]
     tensors |= {name: torch.tensor(numbers) for name, numbers in values["buffers"].items()}
     return {name: values["origin"] for name in values["buffers"]}
-
-
-def place(fields: dict[str, Any], dotted: str, value: int) -> None:
-    """fields["encoder"]["width"] = value, for "encoder.width"."""
-    *sections, last = dotted.split(".")
-    for section in sections:
-        fields = fields.setdefault(section, {})
-    fields[last] = value
