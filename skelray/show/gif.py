@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from PIL import Image
 
@@ -71,7 +71,7 @@ class _Show:
         self.figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize=8)
         self.moved = [self._panel(part, panel) for part, panel in cells]
 
-    def _panel(self, part: Figure, panel: Panel) -> _Moved:
+    def _panel(self, part: SubFigure, panel: Panel) -> _Moved:
         grids = 0 if panel.grid is None else len(panel.grid)
         axes = part.subplots(1 + grids, 1, height_ratios=[3] + [2 / max(1, grids)] * grids, squeeze=False)[:, 0]
         pose, width, height = axes[0], *self.scene.reach

@@ -16,6 +16,8 @@ from skelray.show import source, upright
 from skelray.show.scene import Panel, Scene, reach
 from skelray.skeletons import Skeleton
 
+AREAS = (8.0, 100.0)  # least and most tokens of a tube, as SLiM has them
+
 # Bodies and chance -> what is hidden, True for each hidden token.
 Strategy = Callable[[Float[Tensor, "B T V C"], torch.Generator], Bool[Tensor, "B P"]]
 
@@ -58,7 +60,8 @@ def strategies(skeleton: Skeleton, patch: int, ratio: float, tau: float) -> dict
         groups = tuple(skeleton.parts.values()) or (tuple(range(joints)),)
 
         def hide(x: Float[Tensor, "B T V C"], chance: torch.Generator) -> Bool[Tensor, "B P"]:
-            return tubes.hide(kind, torch.full((len(x),), ratio), x.shape[1] // patch, groups, chance)
+            share, steps = torch.full((len(x),), ratio), x.shape[1] // patch
+            return tubes.hide(kind, share, steps, groups, chance, *AREAS)
 
         return hide
 
