@@ -22,9 +22,8 @@ NO_CHANGE = {"rotation": 0.0, "flip": 0.0, "translation": 0.0}
 
 def turned_by(x: torch.Tensor, degrees: float, trunk=(0, 20)) -> torch.Tensor:
     """Kinect bodies turned about their trunk, and nothing else."""
-    angle = torch.full((len(x),), math.radians(degrees), dtype=x.dtype)
-    still = torch.zeros(len(x), dtype=torch.bool)
-    return transformed(x, layout("kinect25"), trunk, angle, still, torch.zeros(len(x), 3, dtype=x.dtype))
+    angle, still = torch.full_like(x[:, 0, 0, 0], math.radians(degrees)), torch.zeros(len(x)).bool()
+    return transformed(x, layout("kinect25"), trunk, angle, still, torch.zeros_like(x[:, 0, 0]))
 
 
 def bones(x: torch.Tensor) -> torch.Tensor:
@@ -224,15 +223,17 @@ def trained(skeleton: Skeleton, **settings) -> tuple[float, dict[str, float]]:
     return spread(method, source.x) / start, last
 
 
+@pytest.mark.slow
 def test_without_ema_the_targets_collapse_and_with_it_they_do_not(five_joints):
     """The tokens of all bodies become one, and a target says nothing that the mean of all targets does not say."""
     kept, losses = trained(five_joints)
     lost, collapsed = trained(five_joints, ema=False)
     assert lost < 0.1 < 0.15 < kept
-    told = [each["train/mean_target_entropy"] - each["train/target_entropy"] for each in (losses, collapsed)]
+    told = [last["train/mean_target_entropy"] - last["train/target_entropy"] for last in (losses, collapsed)]
     assert told[1] < 0.2 < told[0]
 
 
+@pytest.mark.slow
 def test_without_centring_every_target_is_the_same_channel(five_joints):
     _, losses = trained(five_joints, centre_rate=1.0)
     assert losses["train/mean_target_entropy"] < 0.1 < math.log(16)
