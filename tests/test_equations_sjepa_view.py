@@ -113,9 +113,6 @@ def test_half_of_the_views_are_flipped():
     assert (order[:, 4] == 8).float().mean().item() == pytest.approx(0.5, abs=0.03)
 
 
-# ----- turns and shifts
-
-
 def test_a_turn_keeps_every_bone_and_the_trunk():
     x = draw(3, 6, 25, 3).double()
     x[:, :, [0, 20]] = x[:, :1, [0, 20]]  # a trunk at rest is the axis itself
