@@ -37,8 +37,8 @@ def hide(
     steps: int,
     groups: Groups,
     generator: torch.Generator,
-    smallest: float = 8,
-    largest: float = 100,
+    smallest: float = 8.0,
+    largest: float = 100.0,
 ) -> Bool[Tensor, "B P"]:
     """A mask over `steps` x joints tokens, as one of the functions below draws it."""
     joints = sum(map(len, groups))
@@ -77,8 +77,8 @@ def semantic_tubes(
     steps: int,
     groups: Groups,
     generator: torch.Generator,
-    smallest: float = 8,
-    largest: float = 100,
+    smallest: float = 8.0,
+    largest: float = 100.0,
 ) -> Bool[Tensor, "B P"]:
     """Tubes of neighbouring joints of one body part over successive steps (SLiM's code; its proposals as in BEiT).
 

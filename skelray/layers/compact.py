@@ -39,7 +39,7 @@ class CompactEncoder(nn.Module):
         self.body = RotaryTransformer(cfg.width, cfg.depth, cfg.heads).apply(normal)
         self.class_token = nn.Parameter(1e-6 * torch.randn(1, cfg.width))
         self.registers = nn.Parameter(1e-6 * torch.randn(cfg.registers, cfg.width))
-        self.mask_token = nn.Parameter(torch.zeros(cfg.width))
+        self.mask_token = nn.Parameter(torch.zeros(1, cfg.width))
         self.joint = table(1 + self.joints, cfg.width)  # of the class token and of every joint
 
     def forward(self, x: Float[Tensor, "B T V C"], hidden: Bool[Tensor, "B P"] | None = None) -> Float[Tensor, "B S D"]:

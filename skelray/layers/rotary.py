@@ -6,24 +6,26 @@ from torch import Tensor
 
 from skelray.layers.attention import SelfAttention, attend
 
-Turns = tuple[Tensor, Tensor]  # cosine and sine of each token's angles, "S E"
+Turns = tuple[Tensor, Tensor]  # cosine and signed sine of each token's angles, "S E"
 
 
 def turns(
     steps: Float[Tensor, " S"], width: int, base: float = 10_000.0
 ) -> tuple[Float[Tensor, "S E"], Float[Tensor, "S E"]]:
-    """Angles steps * base^(-2i / E) of a head of width E, i = 0..E/2-1, once for each half. Step 0 is not turned."""
+    """Cosine and sine of the angles steps * base^(-2i / E) of a head of width E, i = 0..E/2-1, once for each half.
+
+    The sine is negated in the first half, as `rotated` wants it. Step 0 is not turned.
+    """
     rate = base ** (torch.arange(0, width, 2, device=steps.device) / -width)
-    angle = (steps[:, None] * rate).repeat(1, 2)
-    return angle.cos(), angle.sin()
+    angle = steps[:, None] * rate
+    return torch.cat([angle, angle], 1).cos(), torch.cat([-angle, angle], 1).sin()
 
 
 def rotated(
     x: Float[Tensor, "B H S E"], cosine: Float[Tensor, "S E"], sine: Float[Tensor, "S E"]
 ) -> Float[Tensor, "B H S E"]:
     """Channel i and channel i + E/2 turned as one plane."""
-    first, second = x.chunk(2, -1)
-    return (x * cosine + torch.cat([-second, first], -1) * sine).to(x.dtype)
+    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, -1), sine).to(x.dtype)
 
 
 class RotaryAttention(SelfAttention):
