@@ -5,17 +5,29 @@ from made_up_search import K, drain, make_plan
 from made_up_search import folder as folder
 from made_up_search import url as url
 
+from skelray.errors import BadInput
 from skelray.sweep import config, driver
 from skelray.sweep.search import Studies
-from skelray.sweep.space import SearchSpace
 
 POINTS = [{"method.k": 0.01}, {"method.k": 0.1}, {"method.k": 1.0}]
 
+ASKED = """\
+question: which
+price: little
+expected: none
+budget: {trials: 1, grace: 1}
+trial: {train.clips: 900}
+only_points: true
+spaces:
+  - method: amr
+    points: [{method.k: 0.1}]
+    search: {method.k: {kind: choice, values: [0.1, 1]}}
+"""
+
 
 def listed(trials: int = 2, points=POINTS, **more):
-    plan = make_plan(trials, {"amr": {"method.k": K}}, **more)
-    space = SearchSpace(method="amr", points=points, only_points=True, search={"method.k": K})
-    return plan.model_copy(update={"spaces": {"amr": space}})
+    plan = make_plan(trials, {"amr": {"method.k": K}}, points=points, **more)
+    return plan.model_copy(update={"sweep": plan.sweep.model_copy(update={"only_points": True})})
 
 
 @pytest.mark.parametrize("trials", [1, 3, 9])
@@ -47,20 +59,19 @@ def test_an_interrupted_point_is_taken_up_and_none_is_asked_twice(url):
 
 def test_it_survives_the_file_of_a_sweep_as_run(tmp_path):
     file = tmp_path / "asked.yaml"
-    file.write_text(
-        "question: which\nprice: little\nexpected: none\nbudget: {trials: 1, grace: 1}\ntrial: {train.clips: 900}\n"
-        "spaces: [{method: amr, only_points: true, points: [{method.k: 0.1}], search: "
-        "{method.k: {kind: choice, values: [0.1, 1]}}}]\n"
-    )
+    file.write_text(ASKED)
     plan = config.load(file)
-    assert plan.document()["spaces"][0]["only_points"]
+    assert plan.document()["only_points"]
     assert plan.trials("amr") == 1
 
 
 def test_a_space_that_draws_says_nothing_of_it():
-    assert "only_points" not in make_plan().document()["spaces"][0]
+    assert "only_points" not in make_plan().document()
 
 
-def test_no_point_is_no_question():
-    with pytest.raises(ValueError, match="give at least one"):
-        listed(points=[])
+def test_no_point_is_no_question(tmp_path):
+    file = tmp_path / "asked.yaml"
+    text = ASKED.replace("[{method.k: 0.1}]", "[]")
+    file.write_text(text)
+    with pytest.raises(BadInput, match="only_points: the space of amr has no point"):
+        config.load(file)

@@ -76,6 +76,7 @@ class SweepConfig(Section):
     price: str
     expected: str
     spaces: list[str | dict[str, Any]] = Field(min_length=1)  # names, paths, or whole spaces
+    only_points: bool = False  # True: a listed question: each point runs once, to its end, and nothing is drawn
     trial: Settings = {}  # over each method's base
     overrides: dict[str, Settings] = {}  # method -> settings, over `trial`
     objective: Objective = Objective()
@@ -102,8 +103,7 @@ class Plan(Strict):
 
     def trials(self, method: str) -> int:
         """How many trials a method gets at most."""
-        space = self.spaces[method]
-        return len(space.points) if space.only_points else self.sweep.budget.trials
+        return len(self.spaces[method].points) if self.sweep.only_points else self.sweep.budget.trials
 
     def ends(self, method: str, name: str) -> list[TrialConfig]:
         """The trial of the settings alone, and those at the ends of the dimension `name` if it is searched."""
@@ -113,8 +113,8 @@ class Plan(Strict):
 
     def document(self) -> dict[str, Any]:
         """The sweep as run, self-contained: load() reads it back to an equal plan."""
-        whole = self.sweep.model_dump(mode="json")
-        spaces = [space.plain() for space in self.spaces.values()]
+        whole = self.sweep.model_dump(mode="json", exclude=set() if self.sweep.only_points else {"only_points"})
+        spaces = [space.model_dump(mode="json") for space in self.spaces.values()]
         return {**whole, "name": self.name, "spaces": spaces, "dropped": self.dropped}
 
 
@@ -166,12 +166,19 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
     plain = {"name": None, "spaces": list(served), "trial": trial, "overrides": overrides, "dropped": []}
     name = sweep.name or given.path.stem
     plan = Plan(name=name, sweep=sweep.model_copy(update=plain), spaces=served, dropped=dropped)
-    for method in plan.spaces:
-        reported = plan.trial(method, {}).evaluate.reported
-        if sweep.objective.metric not in reported:
-            hint = f"{near(sweep.objective.metric, reported)} (reported: {', '.join(reported)})"
-            raise document.error("objective.metric", f"no trial of {method} reports {sweep.objective.metric!r}{hint}")
+    _refuse(plan, document)
     return plan
+
+
+def _refuse(plan: Plan, document: Document) -> None:
+    metric = plan.sweep.objective.metric
+    for method in plan.spaces:
+        if not plan.trials(method):
+            raise document.error("only_points", f"the space of {method} has no point that could run")
+        reported = plan.trial(method, {}).evaluate.reported
+        if metric not in reported:
+            hint = f"{near(metric, reported)} (reported: {', '.join(reported)})"
+            raise document.error("objective.metric", f"no trial of {method} reports {metric!r}{hint}")
 
 
 def _set(document: Document, sets: Sequence[str]) -> tuple[Document, dict[str, dict[str, Any]]]:

@@ -222,11 +222,10 @@ class Studies:
 
     def _is_beaten(self, key: str, clips: int) -> bool:
         """Successive halving; a trial at its full length has nothing left to save, a listed one is wanted whole."""
-        if self.plan.spaces[self._handed[key].method].only_points:
-            return False
         train = self._handed[key].config.train
         full = train.clips is not None and clips >= max(1, train.clips // train.batch) * train.batch
-        return not full and self._pruner.prune(self._studies[self._handed[key].method], self._frozen(key))
+        spared = full or self.plan.sweep.only_points
+        return not spared and self._pruner.prune(self._studies[self._handed[key].method], self._frozen(key))
 
     def _trials(self, method: str) -> Iterator[FrozenTrial]:
         return (t for t in self._studies[method].get_trials(deepcopy=False) if KEY in t.user_attrs)

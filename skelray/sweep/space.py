@@ -151,14 +151,7 @@ class SearchSpace(Strict):
     method: str
     base: Annotated[dict[str, Any], BeforeValidator(flatten)] = {}  # the paper's whole recipe, over library defaults
     points: list[Annotated[dict[str, Any], BeforeValidator(flatten)]] = [{}]  # tried first; {}: nothing but defaults
-    only_points: bool = False  # True: each point runs once, to its end, and nothing is drawn: a listed question
     search: dict[str, Annotated[Float | Int | Choice, Field(discriminator="kind")]]
-
-    @model_validator(mode="after")
-    def asks_something(self) -> "SearchSpace":
-        if self.only_points and not self.points:
-            raise ValueError("only_points runs the points and nothing else; give at least one")
-        return self
 
     @property
     def order(self) -> list[str]:
@@ -187,10 +180,6 @@ class SearchSpace(Strict):
             if self.active(name, values):
                 values[name] = self.search[name].draw(trial, name)
         return values
-
-    def plain(self) -> dict[str, Any]:
-        """As a file has it."""
-        return self.model_dump(mode="json", exclude=set() if self.only_points else {"only_points"})
 
     def labels(self, values: dict[str, Any]) -> dict[str, Scalar]:
         """A point as Optuna keeps it."""
