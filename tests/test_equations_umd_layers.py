@@ -181,6 +181,13 @@ def test_sampling_tells_1000_992_and_so_on_to_8_and_sees_every_token(five_joints
     torch.testing.assert_close(sample, torch.tensor([2.0, 3.5, 5.0]).expand(2, 8, 5, 3), atol=1e-4, rtol=0)
 
 
+def test_the_first_step_of_a_cosine_makes_253_of_an_error_of_eps_and_the_bound_stops_it(toy):
+    level = toy.alpha_bar
+    assert (level[991] / level[999]).sqrt().item() == pytest.approx(253, abs=1)
+    free, bounded = (toy.generate(None, 2, generator(0, "sample"), bound=bound) for bound in (None, 5.0))
+    assert bounded.abs().max() <= 5.0 + 1e-4 < 100 < free.abs().max()
+
+
 def test_a_sample_is_a_function_of_the_generator(toy):
     one, same, other = (toy.generate(None, 2, generator(seed, "sample"), steps=5, bound=3.0) for seed in (0, 0, 1))
     assert torch.equal(one, same)
