@@ -208,7 +208,7 @@ def test_sampling_refuses_what_it_cannot_do(toy, given):
         ({"encoder": {"width": 15, "heads": 5}}, "width 15 is odd; a time takes pairs: 16 would do"),
         ({"mask_ratio": 0}, "greater than 0"),
         ({"clean_share": 1.5}, "less than or equal to 1"),
-        ({"schedule": "family", "tau": 1.8}, "less than 1.79"),
+        ({"schedule": "family", "schedule_tau": 1.8}, "less than 1.79"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_rule(settings, rule):

@@ -44,7 +44,7 @@ class UMDConfig(MethodConfig):
     mask_ratio: float = Field(0.9, gt=0, lt=1)  # of clean bodies, whose hidden tokens are all that they teach
     noised_mask_ratio: float = Field(0.45, ge=0, lt=1)  # 0: both heads learn on every token
     schedule: noise.ScheduleName = "cosine"
-    tau: float = Field(1.0, ge=-1, lt=noise.TAU_END)  # of the schedule "family"
+    schedule_tau: float = Field(1.0, ge=-1, lt=noise.TAU_END)  # read by "family" alone
     diffusion_steps: int = Field(1000, ge=1)
     eps_weight: float = Field(1.0, ge=0)  # within the noised half
     x0_weight: float = Field(1.0, ge=0)
@@ -54,7 +54,7 @@ class UMDConfig(MethodConfig):
     adaln: bool = True  # False: a time token in each block
 
     @model_validator(mode="after")
-    def something_is_learnt(self) -> "UMDConfig":
+    def it_can_work(self) -> "UMDConfig":
         if self.encoder.width % 2:
             raise ValueError(
                 f"width {self.encoder.width} is odd; a time takes pairs: {self.encoder.width + 1} would do"
@@ -77,7 +77,7 @@ class UMD(Method):
         self.encoder = TimedEncoder(cfg.encoder, skeleton, cfg.registers, cfg.adaln, cfg.register_spread)
         out = 2 * cfg.encoder.patch * skeleton.channels  # x0, then eps
         self.decoder = TimedDecoder(cfg.encoder, skeleton, cfg.decoder_depth, cfg.adaln, out)
-        levels = noise.alpha_bar(cfg.schedule, cfg.diffusion_steps, cfg.tau)
+        levels = noise.alpha_bar(cfg.schedule, cfg.diffusion_steps, cfg.schedule_tau)
         self.register_buffer("alpha_bar", levels, persistent=False)
 
     def begin(self, source: Source) -> None:
