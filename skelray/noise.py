@@ -142,6 +142,16 @@ def eps_of(
     return (eps_of_x0 if target == "x0" else eps_of_v)(x_t, predicted, level)
 
 
+def bounded(
+    x_t: Float[Tensor, "*shape"], eps: Float[Tensor, "*shape"], level: Float[Tensor, "..."], bound: float
+) -> Float[Tensor, "*shape"]:
+    """The noise that is left when no coordinate of the clean sample may leave -bound..bound.
+
+    Standardised skeletons leave -1..1, the usual bound of images, in a third of their numbers.
+    """
+    return eps_of_x0(x_t, x0_of_eps(x_t, eps, level).clamp(-bound, bound), level)
+
+
 def ddim_times(steps: int, total: int) -> list[int]:
     """`steps` indices spread evenly over `total` diffusion steps, from the last down to 0.
 

@@ -17,7 +17,7 @@ Departures  absent bodies are left out; standardised by what the training clips 
             alone, the code's act always; v is the usual one, the code's has signal and noise swapped; rotation is on,
             as in the paper, the code's NTU RGB+D 60 cross-subject has it off. Inferred: a motion mask looks at clean
             metres; with nothing hidden the loss falls on every token; sampling steps, eta and guidance; a conditional
-            sample sees x through a new mask of training's ratio; no bound on predicted coordinates; min_snr's v weight
+            sample sees x through a new mask of training's ratio; the bound on its coordinates; min_snr's weight for v
 Reproduces  results/nw_ucla_methods, seeds and intervals there; no claim for NTU RGB+D
 """
 
@@ -143,6 +143,7 @@ class MacDiff(Method):
         eta: float = 0.0,  # of DDIM: 0 draws no noise on the way
         sampler: Literal["ddim", "ddpm"] = "ddim",
         start: int | None = None,  # put only this many steps of noise on x and go back from there
+        bound: float | None = 3.0,  # largest |x0| on the way, in standard deviations: the last steps amplify mistakes
     ) -> Float[Tensor, "B T V C"]:
         """New clips in metres: variants of x, or without x from nothing.
 
@@ -162,8 +163,10 @@ class MacDiff(Method):
             x_t = x_t if start is None else noise.noised(self.standard(x), x_t, levels[-1])
 
         def predict(x_t: Tensor, index: int) -> Tensor:
-            told = self.eps(x_t, index, z)
-            return told + guidance * (told - self.eps(x_t, index, 0 * z)) if guidance and x is not None else told
+            eps = self.eps(x_t, index, z)
+            if guidance and x is not None:
+                eps = eps + guidance * (eps - self.eps(x_t, index, 0 * z))
+            return eps if bound is None else noise.bounded(x_t, eps, levels[index], bound)
 
         if sampler == "ddpm":
             return self.standard.metres(noise.ddpm(predict, x_t, levels, generator))
