@@ -25,7 +25,7 @@ class Case(NamedTuple):
 CASES = {
     "amr": Case(2.101491, {"mask_ratio": 0.75, "coarse": 2, "windows": (2, 4), "decoder_depth": 1}),
     "gfp": Case(
-        0.0,
+        7.924976,
         {
             "mask_ratio": 0.75,
             "kernels": (2, 4),
@@ -35,9 +35,22 @@ CASES = {
             "global_width": 16,
         },
     ),
-    "macdiff": Case(0.0, {"mask_ratio": 0.75, "decoder_depth": 1}),
+    "macdiff": Case(2.067922, {"mask_ratio": 0.75, "decoder_depth": 1}),
     "mamp": Case(2.200316, {"mask_ratio": 0.75, "decoder_depth": 1}),
+    "sjepa": Case(17.367290, {"mask_ratio": 0.75, "decoder_depth": 1}),
     "skeletonmae": Case(2.179238, {"mask_ratio": 0.75, "decoder_depth": 1}),
+    "slim": Case(
+        9.421366,
+        {
+            "local": ((4, 0.3, 0.7, 1), (2, 0.1, 0.4, 1)),
+            "tube_minimum": 2.0,
+            "prototypes": 32,
+            "head_width": 32,
+            "bottleneck": 16,
+        },
+        encoded=6 * 7,  # two globals and four locals
+        visible=1 + 4 + 20,  # class token, registers, and every token: hidden ones are replaced
+    ),
     "umd": Case(1.481210, {"mask_ratio": 0.75, "decoder_depth": 1}, visible=4 + 11),  # registers, of noised bodies
 }
 
