@@ -108,6 +108,7 @@ def test_a_folder_of_weights_is_exported_again_and_in_part(five_joints, tmp_path
     whole, part = weights.load(source), weights.load(tmp_path / "encoder")
     assert torch.equal(features(whole), features(part))
     assert json.loads((tmp_path / "encoder/config.json").read_text())["parts"] == ["encoder"]
+    assert "not here, untrained when loaded | decoder" in (tmp_path / "encoder/README.md").read_text()
     sizes = [(tmp_path / each / "model.safetensors").stat().st_size for each in ("encoder", "source")]
     assert sizes[0] < sizes[1]
     with pytest.raises(BadInput, match=r"no part 'head' \(there are encoder, decoder\)"):

@@ -48,15 +48,21 @@ learned from them; many such sets allow research alone. skelray knows no licence
 
 
 def text(
-    config: MethodConfig, skeleton: Skeleton, sizes: dict[str, int], origin: Origin, buffers: dict[str, str]
+    config: MethodConfig,
+    skeleton: Skeleton,
+    sizes: dict[str, int],
+    absent: list[str],
+    origin: Origin,
+    buffers: dict[str, str],
 ) -> str:
-    """The card. `sizes`: numbers in each part; `origin` and `buffers` as in config.json."""
+    """The card. `sizes`: numbers in each part; `absent`: parts left out; `origin`, `buffers`: as in config.json."""
     encoder = config.encoder
     rows = [
         ("encoder", f"{encoder.depth} blocks, width {encoder.width}, {encoder.heads} heads"),
         ("input", f"{encoder.frames} frames, {len(skeleton.joints)} joints ({skeleton.name}), metres"),
         ("tokens", f"one joint over {encoder.patch} frames"),
         *((f"numbers in {part}", f"{count:,}") for part, count in sizes.items()),
+        *([("not here, untrained when loaded", ", ".join(absent))] if absent else []),
         *known(origin),
         *((f"`{name}`", where) for name, where in buffers.items()),
     ]

@@ -27,6 +27,7 @@ def export(
     `skeleton` names a layout where the store of the trial is not at hand; `parts`: these alone, by default all.
     Raises BadInput.
     """
+    folder.refuse_existing(out, force)
     found = folder.read(source) if (source / folder.CONFIG).exists() else trained(source, skeleton)
     if unknown := [part for part in parts if part not in found.parts]:
         raise BadInput(f"{source} has no part {unknown[0]!r} (there are {', '.join(found.parts)})")

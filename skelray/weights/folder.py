@@ -169,8 +169,11 @@ def describe(weights: Weights, part: Path) -> None:
         name: sum(each.numel() for key, each in chosen.items() if key.partition(".")[0] == name)
         for name in weights.parts
     }
-    (part / CARD).write_text(card.text(weights.method.cfg, weights.skeleton, sizes, weights.origin, weights.buffers))
+    absent = [name for name in parts_of(weights.method) if name not in weights.parts]
+    told = card.text(weights.method.cfg, weights.skeleton, sizes, absent, weights.origin, weights.buffers)
+    (part / CARD).write_text(told, encoding="utf-8")
     for file in part.iterdir():
+        file.chmod(0o644)
         flush(file)
 
 

@@ -48,6 +48,7 @@ def import_(
         raise BadInput(
             f"no released layout of {method!r} is known{near(method, known())} (there are {', '.join(known())})"
         )
+    folder.refuse_existing(out, force)
     layout = LAYOUTS["methods"][method]
     found = bare(content_of(file), layout, file)
     names = expected(found, layout)
@@ -90,17 +91,18 @@ def content_of(file: Path) -> Any:
 
 def bare(content: Any, layout: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint under the authors' names, without the wrappings around them and before them."""
+    where = f", neither by itself nor as {' or '.join(map(repr, layout['inside']))}"
     for name in layout["inside"]:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
     if not isinstance(content, dict) or not content:
-        raise BadInput(f"{file} holds no table of tensors")
+        raise BadInput(f"{file} holds no table of tensors{where}")
     for prefix in ("module.", *layout.get("prefixes", [])):
         stripped = {str(key).removeprefix(prefix): value for key, value in content.items()}
         content = stripped if len(stripped) == len(content) else content  # two of one name: both are told as unknown
     strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if strange:
-        raise BadInput(f"{file} holds no table of tensors: {', '.join(strange)} is something else")
+        raise BadInput(f"{file} holds no table of tensors{where}: {', '.join(strange)} is something else")
     dense = (key for key, value in content.items() if value.layout == torch.strided and value.is_floating_point())
     if odd := sorted(content.keys() - {key for key in dense if content[key].isfinite().all()}):
         raise BadInput(f"{file}: {', '.join(odd)} holds what is no finite number")
