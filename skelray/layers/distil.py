@@ -47,7 +47,7 @@ class Balance(nn.Module):
         if self.kind == "sinkhorn":
             return sinkhorn(scores / self.temperature, self.iterations)
         target = ((scores - self.centre) / self.temperature).softmax(-1)
-        if self.training and len(scores):
+        if self.training:
             self.centre.lerp_(mean_row(scores), 1 - self.keep)  # after its use
         return target
 

@@ -18,8 +18,9 @@ Departures  bones are rebuilt in tree order (the code's order of joints moves th
             body is moved to where its clip's first one starts (there: its spine to the origin, the same on NTU);
             clips are not lengthened by reversed copies, and a clip shorter than the least crop is stretched whole;
             absent bodies are left out where bodies are not drawn at random: count_absent restores them. Evaluated as
-            all methods here: patch tokens of the teacher, frames evenly interpolated. Inferred, hence fields:
-            scaling limits with the joint at a bone's far end; masking joint, part. Version 1's views are not built
+            every method here: mean patch tokens of the teacher, frames evenly interpolated, one probe instead of 52.
+            Inferred: a bone has the factor of the joint at its far end, each body part all that fits (masking: part).
+            Version 1's views are not built; its lengths can be, as local
 Reproduces  results/nw_ucla_methods, seeds and intervals there; no claim for NTU RGB+D
 """
 
@@ -149,8 +150,8 @@ class SLiM(Method):
         seen = self.encoder(whole, hidden)
         classes, first = [seen[:, 0]], 2
         for frames, _, _, count in cfg.local:
-            views = range(first, first := first + 2 * count)
-            x = torch.cat([batch.counted(cfg.count_absent, view) for view in views])
+            x = torch.cat([batch.counted(cfg.count_absent, first + number) for number in range(2 * count)])
+            first += 2 * count
             mask = self.hidden(frames, len(x), 1.0, batch.generator) if cfg.mask_local else None
             classes.append(self.encoder(x, mask)[:, 0])
         clips, tokens = self.heads(torch.cat(classes), seen[:, front:][hidden])
