@@ -91,7 +91,7 @@ def test_visible_joints_stay_at_their_true_place(name, clips):
 def test_the_page_says_how_a_prediction_is_drawn_and_what_was_given(name, told, clips):
     text = page.text(question.scene(clips, 0, built(name, clips), known="never trained", seed=0))
     assert told in text
-    assert "the mean and the spread of each cell are taken from the truth" in text
+    assert "the mean and the spread of each cell, its frames and coordinates together, are taken from the truth" in text
     assert re.search(r"off by [\d.]+ mm on average; a network that answers zero would be off by [\d.]+ mm", text)
     bare = {"normalise": "none" if name == "amr" else False}
     text = page.text(question.scene(clips, 0, built(name, clips, **bare), known="never trained", seed=0))
@@ -107,6 +107,7 @@ def test_samples_stand_beside_the_data_and_repeat_by_seed(name, rows, clips):
 
     scene = drawn(0)
     assert [len(panels) for _, panels in scene.groups()] == [2] * rows
+    assert all(panel.note.startswith("Bones ") == (panel.group != scene.panels[0].group) for panel in scene.panels)
     first, again, other = page.text(scene), page.text(drawn(0)), page.text(drawn(1))
     assert first == again
     assert first != other
@@ -145,6 +146,7 @@ def test_each_question_is_answered_from_the_command_line(clips, tmp_path, capsys
         (["sample", "STORE"], "give --weights FOLDER"),
         (["sample", "STORE", "--weights", "MAE"], "skeletonmae generates nothing; macdiff and umd do"),
         (["sample", "--weights", "UMD", "--number", "0"], "--number 0"),
+        (["sample", "--weights", "UMD", "--eta", "2"], "--eta 2: a share between 0 and 1 is due"),
         (["sample", "--weights", "UMD", "--guidance", "1"], "--guidance 1: umd takes no condition"),
         (["sample", "--weights", "UMD", "--steps", "0"], "steps"),
     ],

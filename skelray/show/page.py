@@ -18,7 +18,7 @@ def text(scene: Scene) -> str:
     """The whole file. The same scene gives the same text."""
     parts = {
         "title": escape(scene.title),
-        "least": "20rem" if len(scene.panels) > 1 else "100%",
+        "least": "20rem" if any(panel.grid is not None for panel in scene.panels) else "15rem",
         "body": "\n".join([*_head(scene), *_groups(scene)]),
         "scene": json.dumps(data(scene), separators=(",", ":")),
     }

@@ -63,7 +63,7 @@ def standardised(method: Method) -> str:
     how = method.cfg.normalise
     if how in (False, "none"):
         return "The method predicts metres; nothing is taken from the truth."
-    over = "each axis of the clip" if how == "axis" else "each cell"
+    over = "each axis of the clip" if how == "axis" else "each cell, its frames and coordinates together,"
     return (
         f"The method predicts standardised targets: the mean and the spread of {over} are taken from the truth when it "
         "is drawn. So a part of what looks right is given; the errors say how much the network adds."
