@@ -1,10 +1,10 @@
 """The light decoder of the MAE family: fills the hidden tokens back in."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from skelray.layers.encoder import EncoderConfig
+from skelray.layers.fill import filled
 from skelray.layers.patch import Positions, table
 from skelray.layers.transformer import Transformer, xavier
 from skelray.masking import Mask
@@ -24,7 +24,4 @@ class Decoder(nn.Module):
         self.positions = Positions(cfg.steps, len(skeleton.joints), cfg.width)
 
     def forward(self, z: Float[Tensor, "B K D"], mask: Mask) -> Float[Tensor, "B P F"]:
-        z = self.enter(z)
-        full = self.mask_token.to(z.dtype).expand(*mask.hidden.shape, -1)
-        full = torch.scatter(full, 1, mask.keep[..., None].expand_as(z), z)
-        return self.leave(self.body(full + self.positions()))
+        return self.leave(self.body(filled(self.enter(z), mask, self.mask_token, self.positions())))

@@ -11,6 +11,14 @@ from skelray.masking import Mask
 from skelray.skeletons import Skeleton
 
 
+def filled(
+    z: Float[Tensor, "B K D"], mask: Mask, mask_token: Float[Tensor, "1 1 D"], positions: Float[Tensor, "P D"]
+) -> Float[Tensor, "B P D"]:
+    """Visible tokens at their places, the mask token at every other, and the position of each."""
+    full = mask_token.to(z.dtype).expand(*mask.hidden.shape, -1)
+    return torch.scatter(full, 1, mask.keep[..., None].expand_as(z), z) + positions
+
+
 class Fill(nn.Module):
     """A linear layer, the mask token at every hidden place, and positions of its own: all P tokens of a body."""
 
@@ -21,6 +29,4 @@ class Fill(nn.Module):
         self.positions = Positions(cfg.steps, len(skeleton.joints), cfg.width)
 
     def forward(self, z: Float[Tensor, "B K D"], mask: Mask) -> Float[Tensor, "B P D"]:
-        z = self.enter(z)
-        full = self.mask_token.to(z.dtype).expand(*mask.hidden.shape, -1)
-        return torch.scatter(full, 1, mask.keep[..., None].expand_as(z), z) + self.positions()
+        return filled(self.enter(z), mask, self.mask_token, self.positions())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from skelray.layers.adaln import ConditionedTransformer, Modulation, TimeEmbedding
 from skelray.layers.encoder import EncoderConfig, gather
+from skelray.layers.fill import filled
 from skelray.layers.patch import PatchEmbedding, Positions, table
 from skelray.layers.standard import Standard
 from skelray.layers.transformer import Transformer, xavier
@@ -83,11 +84,9 @@ class TimedDecoder(nn.Module):
         self, z: Float[Tensor, "B S D"], registers: int, condition: Float[Tensor, "N D"], mask: Mask | None
     ) -> Float[Tensor, "B P G"]:
         """z: R registers, then the visible tokens, or all of them where there is no mask."""
-        mean, full = z[:, :registers].mean(1, keepdim=True), z[:, registers:]
-        if mask is not None:
-            empty = self.mask_token.to(z.dtype).expand(*mask.hidden.shape, -1)
-            full = empty.scatter(1, mask.keep[..., None].expand_as(full), full)
-        full = self.body(torch.cat([mean, full + self.positions()], dim=1), condition)[:, 1:]
+        mean, full, positions = z[:, :registers].mean(1, keepdim=True), z[:, registers:], self.positions()
+        full = full + positions if mask is None else filled(full, mask, self.mask_token, positions)
+        full = self.body(torch.cat([mean, full], dim=1), condition)[:, 1:]
         if self.last is not None:
             shift, scale = self.last.of(condition)
             full = full * (1 + scale) + shift

@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skelray.batch import Source
+from skelray.batch import Bodies, Source
 
 BATCH = 64  # clips in one batch that is measured
+FLAT = 1e-8  # square metres: an axis along which nothing lies, as of flat data, is not blown up
 
 
 class Standard(nn.Module):
@@ -25,12 +26,13 @@ class Standard(nn.Module):
         self.mean.copy_(torch.tensor(mean))
         self.variance.copy_(torch.tensor(variance))
 
-    def measure(self, source: Source, batches: int = 8) -> None:
-        """Take both from the bodies that are present in the first batches of a source of training clips."""
+    def measure(self, source: Source, bodies: Bodies = "all", batches: int = 8) -> None:
+        """Take both from the bodies that train, in the first batches of a source of training clips."""
         size = min(BATCH, source.clips)
-        seen = torch.cat([source.batch(step, size).counted().flatten(0, -2) for step in range(batches)]).double()
+        looks = [source.batch(step, size).chosen(bodies).counted() for step in range(batches)]
+        seen = torch.cat([look.flatten(0, -2) for look in looks]).double()
         self.mean.copy_(seen.mean(0))
-        self.variance.copy_(seen.var(0))
+        self.variance.copy_(seen.var(0).clamp_min(FLAT))
 
     def forward(self, x: Float[Tensor, "*shape C"]) -> Float[Tensor, "*shape C"]:
         return (x - self.mean) / self.variance.sqrt()

@@ -90,7 +90,7 @@ class MacDiff(Method):
 
     def begin(self, source: Source) -> None:
         if self.cfg.standard == "measured":
-            self.standard.measure(source)
+            self.standard.measure(source, self.cfg.bodies)
 
     def loss(self, batch: Batch) -> Losses:
         x, cfg, generator = batch.counted(self.cfg.count_absent), self.cfg, batch.generator

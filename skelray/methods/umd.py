@@ -82,7 +82,7 @@ class UMD(Method):
 
     def begin(self, source: Source) -> None:
         """Mean and variance of the training clips, for unit variance beside unit noise."""
-        self.encoder.standard.measure(source)
+        self.encoder.standard.measure(source, self.cfg.bodies)
 
     def loss(self, batch: Batch) -> Losses:
         x, cfg = self.encoder.standard(batch.counted(self.cfg.count_absent)), self.cfg
