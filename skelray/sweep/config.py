@@ -164,21 +164,19 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
         dropped += serving.dropped
     overrides = {method: settings for method, settings in overrides.items() if settings}
     plain = {"name": None, "spaces": list(served), "trial": trial, "overrides": overrides, "dropped": []}
-    name = sweep.name or given.path.stem
-    plan = Plan(name=name, sweep=sweep.model_copy(update=plain), spaces=served, dropped=dropped)
-    _refuse(plan, document)
-    return plan
+    run = {"name": sweep.name or given.path.stem, "sweep": sweep.model_copy(update=plain)}
+    return _sound(Plan(**run, spaces=served, dropped=dropped), document)
 
 
-def _refuse(plan: Plan, document: Document) -> None:
-    metric = plan.sweep.objective.metric
+def _sound(plan: Plan, document: Document) -> Plan:
     for method in plan.spaces:
         if not plan.trials(method):
             raise document.error("only_points", f"the space of {method} has no point that could run")
         reported = plan.trial(method, {}).evaluate.reported
-        if metric not in reported:
+        if (metric := plan.sweep.objective.metric) not in reported:
             hint = f"{near(metric, reported)} (reported: {', '.join(reported)})"
             raise document.error("objective.metric", f"no trial of {method} reports {metric!r}{hint}")
+    return plan
 
 
 def _set(document: Document, sets: Sequence[str]) -> tuple[Document, dict[str, dict[str, Any]]]:
