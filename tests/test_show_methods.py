@@ -8,7 +8,7 @@ import torch
 from pictures import ENCODER, SIZES, read, skelray, trained
 from pictures import clips as clips
 
-from skelray import methods
+from skelray import methods, weights
 from skelray.layers.patch import motion, patchify, standardise
 from skelray.layers.reconstruct import reconstruction
 from skelray.masking import uniform
@@ -107,7 +107,7 @@ def test_samples_stand_beside_the_data_and_repeat_by_seed(name, rows, clips):
 
     scene = drawn(0)
     assert [len(panels) for _, panels in scene.groups()] == [2] * rows
-    assert all(panel.note.startswith("Bones ") == (panel.group != scene.panels[0].group) for panel in scene.panels)
+    assert all(panel.note.startswith("Bones ") for panel in scene.panels)
     first, again, other = page.text(scene), page.text(drawn(0)), page.text(drawn(1))
     assert first == again
     assert first != other
@@ -163,6 +163,19 @@ def test_what_cannot_be_drawn_is_refused_in_a_sentence(words, told, clips, tmp_p
     assert told in said
     assert "Traceback" not in said
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_exported_weights_draw_the_same_picture_and_an_encoder_alone_draws_none(clips, tmp_path, capsys):
+    trial = trained("mamp", clips, tmp_path / "mamp")
+    weights.export(trial, tmp_path / "whole")
+    weights.export(trial, tmp_path / "encoder", parts=("encoder",))
+    drawn = []
+    for folder in (trial, tmp_path / "whole"):
+        assert skelray("reconstruction", clips.path, "--weights", folder, "-o", tmp_path / "page.html") == 0
+        drawn.append((tmp_path / "page.html").read_text())
+    assert drawn[0] == drawn[1]
+    assert skelray("reconstruction", clips.path, "--weights", tmp_path / "encoder") == 2
+    assert "holds no decoder of mamp, which draws the picture" in capsys.readouterr().err
 
 
 def test_a_whole_sweep_is_told_to_name_a_trial(clips, tmp_path, capsys):

@@ -1,7 +1,7 @@
 """A scene as an animated GIF, for where no script may run."""
 
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,21 @@ def write(scene: Scene, path: Path) -> None:
     )
 
 
+def _wrapped(note: str) -> list[str]:
+    return wrap(note, 52)
+
+
+def _legend(scene: Scene) -> list[Line2D]:
+    """What colours mean in this scene."""
+    entries = [Line2D([], [], color=colour, linewidth=2.4, label=f"{side} side") for side, colour in COLOURS.items()]
+    entries[-1].set_label("middle")
+    if any(panel.hidden is not None for panel in scene.panels):
+        entries.append(Line2D([], [], color=HIDDEN, linewidth=2.4, label="hidden"))
+    if any(panel.ghost is not None for panel in scene.panels):
+        entries.append(Line2D([], [], color=GHOST, linestyle="dashed", label="the truth"))
+    return entries
+
+
 class _Moved(NamedTuple):
     panel: Panel
     behind: LineCollection
@@ -48,47 +63,46 @@ class _Show:
         self.scene, self.sides = scene, sides(scene.skeleton)
         across = min(ACROSS, max(len(panels) for _, panels in scene.groups()))
         rows = [panels[i : i + across] for _, panels in scene.groups() for i in range(0, len(panels), across)]
-        grid = any(panel.grid is not None for panel in scene.panels)
+        # Every panel has the same room for tables and for its note, so that poses in a row stand side by side.
+        self.tables = max(0 if panel.grid is None else len(panel.grid) for panel in scene.panels)
+        self.lines = max(len(_wrapped(panel.note)) for panel in scene.panels)
         width, height = scene.reach
-        tall = min(5.0, max(2.2, 3.4 * height / width)) + (2.6 if grid else 0)
-        size = (max(4.8, 3.6 * across), tall * len(rows) + 0.8)
+        tall = min(5.0, max(2.2, 3.4 * height / width)) + 2.6 * bool(self.tables) + 0.13 * self.lines
+        lead = fill(" ".join(scene.lead), 50 * max(across, 2))
+        size = (max(4.8, 3.6 * across), tall * len(rows) + 0.8 + 0.15 * lead.count("\n"))
         self.figure = Figure(figsize=size, dpi=80, layout="constrained")
         self.canvas = FigureCanvasAgg(self.figure)
-        self.figure.suptitle(scene.title, fontsize=11, wrap=True)
+        self.figure.suptitle(f"{scene.title}\n{lead}", fontsize=8.5)
+        self.figure.legend(handles=_legend(scene), loc="outside lower center", ncols=5, frameon=False, fontsize=8)
         parts = self.figure.subfigures(len(rows), across, squeeze=False)
         cells = [
             (part, panel)
             for line, panels in zip(parts, rows, strict=True)
             for part, panel in zip(line, panels, strict=False)
         ]
-        entries = [Line2D([], [], color=colour, linewidth=2.4, label=side) for side, colour in COLOURS.items()]
-        entries += [Line2D([], [], color=HIDDEN, linewidth=2.4, label="hidden")] * any(
-            p.grid is not None for p in scene.panels
-        )
-        entries += [Line2D([], [], color=GHOST, linestyle="dashed", label="truth")] * any(
-            p.ghost is not None for p in scene.panels
-        )
-        self.figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize=8)
         self.moved = [self._panel(part, panel) for part, panel in cells]
 
     def _panel(self, part: SubFigure, panel: Panel) -> _Moved:
-        grids = 0 if panel.grid is None else len(panel.grid)
-        axes = part.subplots(1 + grids, 1, height_ratios=[3] + [2 / max(1, grids)] * grids, squeeze=False)[:, 0]
+        shares = [3.0] + [2 / max(1, self.tables)] * self.tables
+        axes = part.subplots(len(shares), 1, height_ratios=shares, squeeze=False)[:, 0]
         pose, width, height = axes[0], *self.scene.reach
         pose.set(xlim=(-width, width), ylim=(-height, height), aspect="equal")
-        pose.set_axis_off()
+        for each in axes:
+            each.set_axis_off()
         pose.set_title(panel.title, fontsize=10)
-        part.supxlabel(fill(panel.note, 56), fontsize=7.5)
+        note = _wrapped(panel.note)
+        part.supxlabel("\n".join(note + [" "] * (self.lines - len(note))), fontsize=7.5)
         behind = pose.add_collection(LineCollection([], colors=GHOST, linewidths=1.0, linestyles="dashed"))
         bones = pose.add_collection(LineCollection([], linewidths=2.4, capstyle="round"))
         joints = pose.scatter([], [], s=16, linewidths=1.0, zorder=3)
         marks = []
-        for hidden, table in zip(panel.grid if panel.grid is not None else (), axes[1:], strict=True):
+        for hidden, table in zip(() if panel.grid is None else panel.grid, axes[1:], strict=False):
             colours = ListedColormap(["#dcdcdc", *COLOURS.values()])
             kinds = np.array([1 + list(COLOURS).index(side) for side in self.sides])
             table.imshow(
                 np.where(hidden, 0, kinds).T, cmap=colours, vmin=0, vmax=3, aspect="auto", interpolation="none"
             )
+            table.set_axis_on()
             table.set(yticks=[], xticks=[], ylabel="joints", xlabel="time")
             marks.append(table.axvline(-0.5, color="black", linewidth=1.2))
         return _Moved(panel, behind, bones, joints, marks)

@@ -62,13 +62,11 @@ def scene(
 
 def sizes(bodies: Float[Tensor, "B T V C"], real: Float[Tensor, "B T V C"], skeleton: Skeleton) -> list[str]:
     """How long the bones of each body are, and how much they stretch, beside those of all real ones."""
-    if bodies is real:
-        return [""] * len(bodies)
     joint, parent = (list(each) for each in zip(*skeleton.bones, strict=True))
     made, due = ((each[:, :, joint] - each[:, :, parent]).norm(dim=-1) for each in (bodies.float(), real))
     long, stretch = made.mean((1, 2)) / due.mean(), made.std(1).mean(1)
     return [
-        f"Bones {share:.1f} times as long as in the data, and changing by {1000 * change:.0f} mm."
+        f"Bones {share:.1f} times as long as the data's, and changing by {1000 * change:.0f} mm while it moves."
         for share, change in zip(long.tolist(), stretch.tolist(), strict=True)
     ]
 
