@@ -86,7 +86,10 @@ def _groups(scene: Scene) -> list[str]:
 
 def _figure(scene: Scene, panel: Panel, number: int) -> str:
     grids = [] if panel.grid is None else [_grid(scene, panel, number, body) for body in range(len(panel.grid))]
-    title = f"<h3>{escape(panel.title)}</h3>"  # the note comes last, so that pictures in a row stand side by side
+    level = "h3" if panel.group else "h2"
+    title = (
+        f"<{level}>{escape(panel.title)}</{level}>"  # the note comes last, so that pictures in a row stand side by side
+    )
     note = [f"<p>{escape(panel.note)}</p>"] if panel.note else []
     return "\n".join(["<figure>", title, _pose(scene, panel, number), *grids, *note, "</figure>"])
 
