@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import flop_registry
 
 from skelray import methods
@@ -121,6 +121,7 @@ def schedule(name: str, loss: "Watch", bodies: int) -> dict[str, Any]:
 
 class Watch(TorchDispatchMode):
     """Inside: counts matrix products by the direct part of `method` in which they happen, and tokens; no gradients.
+    A product is zeros of its shape, so results mean nothing.
 
     read: by encoder (the trained one, its teacher), lengths of the sequences that it read, each once, in order.
     predicted: tokens that the decoder predicts, or rows that the heads score where there is no decoder.
@@ -155,12 +156,14 @@ class Watch(TorchDispatchMode):
         self._undo.close()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        operation = func._overloadpacket
-        if operation in flop_registry:
-            key = self._inside[0] if self._inside else "", operation in BATCHED
-            self.products[key] += flop_registry[operation](*args, **(kwargs or {}), out_val=out)
-        return out
+        operation, kwargs = func._overloadpacket, kwargs or {}
+        if operation not in flop_registry:
+            return func(*args, **kwargs)
+        # which tokens are hidden depends on no product: its shape is enough, and nobody waits for its numbers
+        shaped = func(*tree_map_only(Tensor, lambda each: each.to("meta"), args), **kwargs)
+        key = self._inside[0] if self._inside else "", operation in BATCHED
+        self.products[key] += flop_registry[operation](*args, **kwargs, out_val=shaped)
+        return torch.zeros_like(shaped, device=args[0].device)
 
     def gflops(self, *parts: str, batched: bool = True) -> float:
         """Of the named parts, or of everything; `batched`: whether batched products (attention's) count."""
@@ -191,7 +194,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
     """The costs for a terminal."""
     shown = Table(title="One clip, two bodies, 2 FLOPs per multiply-add, forward; schedules: forward and backward")
     shown.add_column("method")
-    sizes = ("encoder", "trained", "teacher")
+    sizes = ("encoder", "trained", "teacher", "heads")
     counts = ("tokens", "visible", "targets")
     gflops = ("encoder", "decoder", "target", "heads", "rest", "pretrain", "linear", "inference")
     for heading in (*sizes, *counts, *(f"{part} G" for part in gflops), "M clips", "bodies", "EFLOP"):
