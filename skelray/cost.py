@@ -223,6 +223,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")] = False,
 ) -> None:
     """Print what each method costs at the paper's size, beside the published figures."""
+    torch.set_num_threads(1)  # there is little to compute: threads would wait for one another
     rows = [cost(name) for name in ([method] if method else methods.available())]
     if as_json:
         print(json.dumps(rows, indent=1))
