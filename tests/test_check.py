@@ -114,3 +114,11 @@ def test_methods_are_listed_with_their_ideas():
 def test_the_idea_is_one_paragraph_of_the_head():
     head = "X: a title.\n\nwords\n\nIdea        one\n            two\nEquations   no\n"
     assert told(head) == ("X: a title.", "one two")
+
+
+def test_a_listed_question_is_checked_at_its_points(folder):
+    found = ends(folder, "only_points=true")
+    assert [(end.dimension, end.value["method.k"], end.fault) for end in found] == [
+        ("points.0", 0.02, ""),
+        ("points.1", 0.5, ""),
+    ]

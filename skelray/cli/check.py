@@ -18,7 +18,7 @@ def check(
     ] = None,
     set: Annotated[list[str] | None, typer.Option(help="dotted.key=value: wins over every file.")] = None,
 ) -> None:
-    """One training step at both ends of every dimension, at the sweep's own size, on two made-up clips of one body."""
+    """One training step at both ends of every dimension (or each listed point), on two made-up clips of one body."""
     from rich.console import Console
     from rich.progress import track
     from rich.table import Table
@@ -39,7 +39,8 @@ def check(
         value = "the settings alone" if not end.dimension else f"{end.value}"
         table.add_row(end.method, end.dimension, value, "FAILED" if end.fault else "ok", f"{end.seconds:.1f}")
         if end.fault:
-            at = f"search.{end.dimension}.{end.key}: {end.dimension} = {end.value!r}: " if end.dimension else ""
+            at = f"search.{end.dimension}.{end.key}" if end.key else end.dimension
+            at = f"{at}: {end.dimension} = {end.value!r}: " if at else ""
             failed.append(f"{file}: {end.method}: {at}{end.fault}")
     console = Console()
     (console if console.is_terminal else Console(width=120)).print(table)

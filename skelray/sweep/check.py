@@ -64,11 +64,16 @@ def skeleton_of(plan: Plan) -> tuple[Skeleton, str]:
 
 
 def ends(plan: Plan, skeleton: Skeleton) -> Iterator[End]:
-    """Each method at its settings alone and at both ends of every dimension; equal methods train once."""
+    """Each method at its settings alone and at both ends of every dimension, or at the points of a listed question.
+
+    Equal methods train once.
+    """
     for method, space in plan.spaces.items():
         known: dict[str, str] = {}
         wanted = [("", "", None, dict[str, Any]())]
-        for name in space.search:
+        if plan.sweep.only_points:
+            wanted = [(f"points.{number}", "", point, point) for number, point in enumerate(space.points)]
+        for name in space.search if not plan.sweep.only_points else ():
             around = space.setting(name)
             wanted += [(name, key, value, {**around, name: value}) for key, value in space.search[name].ends.items()]
         for name, key, value, values in wanted:
