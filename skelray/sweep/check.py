@@ -70,7 +70,7 @@ def ends(plan: Plan, skeleton: Skeleton) -> Iterator[End]:
     """
     for method, space in plan.spaces.items():
         known: dict[str, str] = {}
-        wanted = [("", "", None, dict[str, Any]())]
+        wanted: list[tuple[str, str, Any, dict[str, Any]]] = [("", "", None, {})]
         if plan.sweep.only_points:
             wanted = [(f"points.{number}", "", point, point) for number, point in enumerate(space.points)]
         for name in space.search if not plan.sweep.only_points else ():
