@@ -36,7 +36,7 @@ class View(Strict):
     centred: bool = False  # True: the crop lies in the middle instead of anywhere
     within: int | None = Field(None, ge=0)  # an earlier view, by its number: the crop is a share of that one's crop
     sample: Literal["linear", "segments"] = "linear"  # how a crop becomes `frames` frames, see skelray.data.loader
-    origin: int | None = Field(None, ge=0)  # the joint by which each body is moved to where the clip's first body starts
+    origin: int | None = Field(None, ge=0)  # the joint by which a body is moved to where the clip's first body starts
     augment: tuple[str, ...] = ("rotate",)  # names of functions in skelray.data.augment, applied in this order
     strength: dict[str, float | tuple[float, ...]] = {}  # of an augmentation, where it is not the usual one
     chance: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # that it changes a clip, where not the usual one

@@ -24,6 +24,9 @@ class MethodConfig(Strict):
     bodies: Bodies = "all"  # of a clip, in pretraining; evaluation takes all
     count_absent: bool = False  # True: absent bodies count in the loss, as in the authors' code
 
+    def refuse_batch(self, clips: int) -> None:
+        """Raise ValueError where the loss cannot do with so many clips at once."""
+
     @property
     def views(self) -> tuple[View, ...]:
         """The looks at a clip that the loss wants, in the order of Batch.views."""

@@ -85,7 +85,8 @@ def clip_gradients(model: nn.Module, cfg: OptimConfig) -> None:
     """Shorten gradients to the norm of the config: of the whole model, or of each of its direct parts."""
     if cfg.clip is not None:
         for part in model.children() if cfg.clip_parts else [model]:
-            nn.utils.clip_grad_norm_(part.parameters(), cfg.clip)
+            if weights := list(part.parameters()):
+                nn.utils.clip_grad_norm_(weights, cfg.clip)
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

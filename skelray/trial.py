@@ -6,11 +6,12 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from torch import nn
 
@@ -61,8 +62,8 @@ def of_its_own_class(value: Any, info: Any) -> Any:  # info: ValidationInfo, whi
 def augmented(config: MethodConfig) -> MethodConfig:
     """The config, if the augmentations of its views exist; raises ValueError otherwise."""
     known = augment.available()
-    if unknown := [name for view in config.views for name in view.augment if name not in known]:
-        raise ValueError(f"augment: no {unknown[0]!r}{near(unknown[0], known)} (there are {', '.join(known)})")
+    for name in (name for view in config.views for name in view.augment if name not in known):
+        raise ValueError(f"augment: no {name!r}{near(name, known)} (there are {', '.join(known)})")
     return config
 
 
@@ -75,6 +76,11 @@ class TrialConfig(Strict):
     train: TrainConfig = TrainConfig(epochs=400)
     evaluate: EvaluateConfig = EvaluateConfig()
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def batch_serves_the_method(self) -> "TrialConfig":
+        self.method.refuse_batch(self.train.batch // self.train.accumulate)
+        return self
 
 
 def settle(cfg: TrialConfig) -> None:
@@ -105,10 +111,7 @@ class Prepared:
 
     def test(self, protocols: Sequence[str], ledger: Path | None, reader: str) -> dict[str, float]:
         """test/* of the method as it is now; opens the test side."""
-
-        def opened() -> splits.TestSide:
-            return splits.open_test(self.store, self.cfg.data.split, reader=reader, ledger=ledger)
-
+        opened = partial(splits.open_test, self.store, self.cfg.data.split, reader=reader, ledger=ledger)
         return measure.test(self.features, self.selection, opened, self.cfg.evaluate, protocols, seed=self.cfg.seed)
 
 

@@ -11,7 +11,7 @@ SMALL = {"frames": 48, "patch": 4, "width": 16, "depth": 1, "heads": 2}
 
 
 def raw(method: str = "amr", **rest) -> dict:
-    return {"method": {"name": method, "encoder": SMALL}, "train": {"clips": 100}, **rest}
+    return {"method": {"name": method, "encoder": SMALL}, "train": {"clips": 1000, "batch": 768}, **rest}
 
 
 def mistakes(document: dict) -> dict[str, str]:
@@ -55,3 +55,16 @@ def test_a_window_that_does_not_divide_the_frames_is_told_at_the_method():
 @pytest.mark.parametrize("grid", [[], [0.1, 0.1], [0.0], [-1.0, 0.1]])
 def test_a_probe_grid_holds_different_rates_above_zero(grid):
     assert "lr" in next(iter(mistakes(raw(evaluate={"linear": {"lr": grid}}))))
+
+
+def test_prototypes_that_a_batch_cannot_fill_are_refused_with_their_key():
+    """43 for each of the two global views of a clip: what the published 65,536 are to 768 clips."""
+    from skelray.sweep.layers import Unbuildable, build
+
+    asked = {"train.clips": 4, "train.batch": 4, "method.prototypes": 345}
+    with pytest.raises(Unbuildable, match="at most 43 each, so 344") as refused:
+        build("slim", asked, 0)
+    assert refused.value.key == "method.prototypes"
+    assert build("slim", asked | {"method.prototypes": 344}, 0).method.prototypes == 344
+    with pytest.raises(Unbuildable, match="so 172"):  # a piece of a batch is all that one loss sees
+        build("slim", asked | {"method.prototypes": 344, "train.accumulate": 2}, 0)

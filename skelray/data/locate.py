@@ -7,7 +7,8 @@ from pathlib import Path
 from skelray.data import store, synthetic
 from skelray.errors import BadInput, near
 
-READERS = {"nw-ucla": "nw_ucla", "ntu60": "ntu_npz", "ntu120": "ntu_npz", "pkummd2": "ntu_npz"}  # store -> the reader that makes it
+# store -> the reader that makes it
+READERS = {"nw-ucla": "nw_ucla", "ntu60": "ntu_npz", "ntu120": "ntu_npz", "pkummd2": "ntu_npz"}
 
 
 def folder() -> Path:

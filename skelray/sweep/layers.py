@@ -130,6 +130,6 @@ def _named(key: str, sentence: str, settings: list[str]) -> str:
     """A section says "window 5 does not divide 48": the setting in it that the sentence names first, if any."""
     if sentence.startswith("unknown key"):
         return key
-    inside = {name.split(".")[-1]: name for name in reversed(settings) if name.startswith(f"{key}.")}
+    inside = {name.split(".")[-1]: name for name in reversed(settings) if not key or name.startswith(f"{key}.")}
     inside |= {name.removesuffix("s"): inside[name] for name in inside}
     return next((inside[word] for word in re.findall(r"\w+", sentence) if word in inside), key)
