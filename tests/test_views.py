@@ -5,7 +5,7 @@ import pytest
 import torch
 from tiny_store import tiny_clips, tiny_store
 
-from skelray.batch import View
+from skelray.batch import Batch, View
 from skelray.data import loader
 from skelray.errors import BadInput
 from skelray.rng import generator
@@ -121,3 +121,18 @@ def test_workers_share_what_is_drawn_for_every_augmentation(pool, world):
     parts = [batch_of(pool, *views, rank=rank, world=world) for rank in range(world)]
     for number, view in enumerate(whole.views):
         torch.testing.assert_close(torch.cat([part.views[number] for part in parts]), view, atol=1e-6, rtol=1e-5)
+
+
+def test_a_body_drawn_by_chance_is_the_same_in_every_view_and_one_that_is_there():
+    present = torch.tensor([[True, True], [True, False], [False, True]]).repeat(200, 1)
+    number = torch.tensor([1.0, 2.0]) * present  # each body's every coordinate is its number, 0 where it is absent
+    views = [number[:, :, None, None, None].expand(-1, -1, frames, 5, 3) for frames in (8, 4, 2)]
+    batch = Batch(views, present, torch.zeros(600, dtype=torch.long), generator(0, "body"))
+    one = batch.chosen("random")
+    looks = [one.counted(view=view)[:, 0, 0, 0] for view in range(3)]
+    assert torch.equal(looks[0], looks[1])
+    assert torch.equal(looks[0], looks[2])
+    both, first, second = looks[0].view(200, 3).T
+    assert (first == 1).all()
+    assert (second == 2).all()
+    assert 0.4 < (both == 1).float().mean() < 0.6
