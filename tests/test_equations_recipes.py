@@ -59,6 +59,29 @@ def test_what_the_recipe_says_of_the_method_is_its_default(name):
     assert config(**recipe(name)[2]) == config()
 
 
+@pytest.mark.parametrize(
+    ("name", "stated"),
+    [
+        ("sjepa", {"mask_ratio": 0.9, "masking": "motion", "tau_prediction": 0.1, "tau_target": 0.06}),
+        ("sjepa", {"centre_rate": 0.9, "decoder_depth": 5, "rotation": 30, "flip": 0.5, "translation": 0.02}),
+        ("gfp", {"mask_ratio": 0.9, "tau": 0.8, "local_hidden": 512, "global_hidden": 2048, "tgn_depth": 3}),
+        ("gfp", {"all_kernels": (5, 10, 30), "prediction_weight": 5, "covariance_weight": 5, "variance_weight": 1}),
+        ("macdiff", {"mask_ratio": 0.9, "masking": "uniform", "schedule": "inverse_cosine", "diffusion_steps": 1000}),
+        ("macdiff", {"target": "eps", "loss_tokens": "masked", "condition_dropout": 0.1, "uniformity": 0.02}),
+        ("macdiff", {"bodies": "first", "jitter": 0.005, "layer_mask": 0, "decoder_depth": 5, "step_weight": "none"}),
+        ("umd", {"bodies": "first", "clean_share": 0.5, "mask_ratio": 0.9, "noised_mask_ratio": 0.45, "registers": 4}),
+        ("umd", {"schedule": "cosine", "eps_weight": 1, "x0_weight": 1, "decoder_depth": 4, "adaln": True}),
+        ("slim", {"bodies": "random", "tau_student": 0.1, "tau_teacher": (0.04, 0.07), "tau_warmup": 30 / 150}),
+        ("slim", {"mask_ratio": (0.5, 0.9), "masked_share": 0.5, "mask_local": True, "masking": "stm"}),
+        ("slim", {"clip_weight": 1, "token_weight": 1, "koleo_weight": 0.1, "sinkhorn_iterations": 3}),
+        ("slim", {"prototypes": 65_536, "bottleneck": 256, "head_width": 2048, "head_depth": 3, "momentum": 0.994}),
+    ],
+)
+def test_defaults_are_what_papers_and_code_state(name, stated):
+    config = methods.load(name).Config()
+    assert {field: getattr(config, field) for field in stated} == stated
+
+
 def test_1200_epochs_of_sjepa_cost_4_44_times_mamps_400():
     sjepa, mamp = cost("sjepa")["schedule"]["eflop"], cost("mamp", {"decoder_depth": 5})["schedule"]["eflop"]
     assert sjepa / mamp == pytest.approx(4.44, rel=0.01)

@@ -120,11 +120,14 @@ def test_ten_views_two_globals_and_eight_locals_within_them():
     assert [view.frames for view in views] == [64, 64, 32, 32, 16, 16, 16, 16, 8, 8]
     assert [view.within for view in views] == [None, None, 0, 1, 0, 0, 1, 1, 0, 1]
     assert [view.crop_minimum for view in views] == [16, 16, 16, 16, 16, 16, 16, 16, 8, 8]
-    assert {view.crop for view in views} == {(0.5, 1.0), (0.35, 0.7), (0.15, 0.4), (0.05, 0.2)}
+    shares = {64: (0.5, 1.0), 32: (0.35, 0.7), 16: (0.15, 0.4), 8: (0.05, 0.2)}  # longer views of longer crops
+    assert [view.crop for view in views] == [shares[view.frames] for view in views]
     assert all(view.sample == "segments" and view.augment[:3] == ("mirror", "scale_bones", "rotate") for view in views)
-    assert [view.strength["jitter"] for view in views[:3]] == [0.01, 0.05, 0.01]
-    assert [view.chance["jitter"] for view in views[:3]] == [1.0, 0.1, 0.5]
-    assert [view.chance.get("drop_axis", 0.0) for view in views[:3]] == [0.0, 0.2, 0.0]
+    assert [view.strength["jitter"] for view in views] == [0.01, 0.05] + [0.01] * 8
+    assert [view.chance["jitter"] for view in views] == [1.0, 0.1] + [0.5] * 8
+    assert [view.chance.get("drop_axis", 0.0) for view in views] == [0.0, 0.2] + [0.0] * 8
+    assert {(view.strength["scale_bones"], view.strength["rotate"]) for view in views} == {(0.15, (0.3, 0.3, 0.3))}
+    assert {view.origin for view in views} == {1}  # SpineMid
     assert all(view.chance[name] == 0.5 for view in views for name in ("mirror", "scale_bones", "rotate"))
 
 
@@ -154,7 +157,9 @@ def test_real_batches_serve_the_loss(tmp_path):
     [
         ({"local": ((30, 0.1, 0.5, 1),)}, "has 30 frames, and patch 8 does not divide 30; the nearest that does is"),
         ({"encoder": {"patch": 7}}, "patch 7 does not divide 64; the nearest that does is 8"),
-        ({"local": ((32, 0.7, 0.35, 1),)}, "not a range within 0..1"),
+        ({"local": ((32, 0.7, 0.35, 1),)}, r"local: \[0.7, 0.35\] is not a range within 0..1"),
+        ({"tube_minimum": 20, "tube_maximum": 10}, "tube_minimum 20 is above tube_maximum 10"),
+        ({"clip_weight": 0, "token_weight": 0, "koleo_weight": 0}, "all 0: nothing would be learned"),
         ({"mask_ratio": (0.5, 1.2)}, "not a range within 0..1"),
         ({"encoder": {"width": 60, "heads": 4}}, "is odd, and rotary time turns pairs of channels"),
     ],
