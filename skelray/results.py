@@ -131,8 +131,8 @@ class Results:
         if other is not None:
             key, before, now = other
             raise BadInput(
-                f"{self.folder} holds the results of another sweep: {key} was {before!r} there and is {now!r} now;"
-                " choose another --name, or delete the folder and its namesake in runs/"
+                f"{self.folder} holds the results of another sweep: {key} was {short(before)} there and is "
+                f"{short(now)} now; choose another --name, or delete the folder and its namesake in runs/"
             )
         known = self.environment()
         before, now = (each.get("data", {}).get("fingerprint") for each in (known, environment))
@@ -186,6 +186,12 @@ class Results:
             unfinished.write_text(json.dumps(data, indent=2) + "\n")
 
 
+def short(value: Any, most: int = 200) -> str:
+    """A value for a message, cut where it would fill the screen."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def difference(before: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:
     """The first dotted key at which two plain documents differ, with both values; None when they are equal."""
     if isinstance(before, dict) and isinstance(now, dict):
@@ -194,6 +200,8 @@ def difference(before: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | N
             if found is not None:
                 return found
         return None
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return difference(dict(enumerate(before)), dict(enumerate(now)), key)
     return None if before == now else (key, before, now)
 
 

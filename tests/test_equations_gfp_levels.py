@@ -159,6 +159,8 @@ def test_any_level_may_be_dropped(settings, global_level, decoder_input):
         ({"kernels": (5, 12, 30)}, "kernel .in patch steps. 5 does not divide 12; the nearest that does is"),
         ({"kernels": (5, 10, 40)}, "kernel .in patch steps. 10 does not divide 40|40 does not divide 30; the nearest"),
         ({"kernels": (5, 5, 30)}, "each must be longer than the one before"),
+        ({"kernels": (10, 5, 30)}, "do not rise: the shortest comes first"),
+        ({"prediction_weight": 0, "covariance_weight": 0, "variance_weight": 0}, "are all 0: nothing is learned"),
         ({"without": 3}, "names no kernel of"),
         ({"kernels": (5, 10, 30), "encoder": {"frames": 48}}, "does not divide 12; the nearest that does is 12"),
     ],

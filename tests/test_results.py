@@ -12,7 +12,7 @@ import pytest
 from one_trial_events import BEGUN, over, point
 
 from skelray.errors import BadInput
-from skelray.results import Results, difference
+from skelray.results import Results, difference, short
 
 
 def test_the_tables_say_what_the_events_said(tmp_path: Path) -> None:
@@ -141,8 +141,14 @@ def test_a_foreign_folder_and_a_foreign_table_are_refused(tmp_path: Path) -> Non
 
 def test_difference_finds_the_first_key() -> None:
     assert difference({"a": 1, "b": {"c": [1]}}, {"a": 1, "b": {"c": [1]}}) is None
-    assert difference({"a": 1, "b": {"c": [1]}}, {"a": 1, "b": {"c": [2]}}) == ("b.c", [1], [2])
+    assert difference({"a": 1, "b": {"c": [1]}}, {"a": 1, "b": {"c": [2]}}) == ("b.c.0", 1, 2)
+    assert difference({"b": [1]}, {"b": [1, 2]}) == ("b", [1], [1, 2])
     assert difference({}, {"new": 1}) == ("new", None, 1)
+
+
+def test_a_whole_space_does_not_fill_the_screen() -> None:
+    assert short([1, "a"]) == "[1, 'a']"
+    assert len(short(list(range(1000)))) < 210
 
 
 def test_results_and_reports_are_read_without_torch_ray_or_mlflow() -> None:

@@ -15,6 +15,7 @@ from skelray.masking import uniform
 from skelray.rng import generator
 from skelray.show import page, sample, source
 from skelray.show import reconstruction as question
+from skelray.skeletons import Skeleton
 
 MASKED = ("skeletonmae", "mamp", "amr")
 
@@ -113,6 +114,11 @@ def test_samples_stand_beside_the_data_and_repeat_by_seed(name, rows, clips):
     assert first != other
 
 
+def test_a_body_of_one_joint_has_no_bones_to_speak_of():
+    dot = Skeleton(name="dot", joints=("dot",), parents=(0,))
+    assert sample.sizes(torch.zeros(2, 3, 1, 3), torch.zeros(2, 3, 1, 3), dot) == ["", ""]
+
+
 def test_each_question_is_answered_from_the_command_line(clips, tmp_path, capsys):
     mae, umd = trained("skeletonmae", clips, tmp_path / "mae"), trained("umd", clips, tmp_path / "umd")
     for words in (
@@ -148,6 +154,7 @@ def test_each_question_is_answered_from_the_command_line(clips, tmp_path, capsys
         (["sample", "--weights", "UMD", "--number", "0"], "--number 0"),
         (["sample", "--weights", "UMD", "--eta", "2"], "--eta 2: a share between 0 and 1 is due"),
         (["sample", "--weights", "UMD", "--guidance", "1"], "--guidance 1: umd takes no condition"),
+        (["sample", "--weights", "UMD", "--guidance", "inf"], "--guidance inf: a number is due"),
         (["sample", "--weights", "UMD", "--steps", "0"], "steps"),
     ],
 )

@@ -113,9 +113,25 @@ def test_a_folder_of_weights_is_exported_again_and_in_part(five_joints, tmp_path
     assert sizes[0] < sizes[1]
     with pytest.raises(BadInput, match=r"no part 'head' \(there are encoder, decoder\)"):
         weights.export(source, tmp_path / "head", parts=("head",))
-    with pytest.raises(BadInput, match="decoder alone does not give mamp's features again"):
+    with pytest.raises(
+        BadInput, match=r"decoder alone does not give mamp's features again: they come through encoder$"
+    ):
         weights.export(source, tmp_path / "decoder", parts=("decoder",))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["encoder", "source"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"), [("sjepa", "teacher"), ("slim", "teacher"), ("macdiff", "encoder and standard")]
+)
+def test_who_leaves_out_what_features_come_through_is_told_what_that_is(name, parts, five_joints, tmp_path):
+    method = build(name, five_joints)
+    with torch.no_grad():
+        for each in (*method.parameters(), *method.buffers()):
+            each.add_(0.01 * torch.rand_like(each)) if each.is_floating_point() else None
+    source = kept(method, five_joints, tmp_path / "source")
+    with pytest.raises(BadInput, match=rf"encoder alone .* they come through {parts}$"):
+        weights.export(source, tmp_path / "encoder", parts=("encoder",))
+    weights.export(source, tmp_path / "enough", parts=tuple(parts.split(" and ")))
 
 
 def test_without_its_store_a_trial_needs_the_name_of_a_layout(trained, tmp_path, monkeypatch):

@@ -98,7 +98,8 @@ def _rotate(
     x: Float[Tensor, "N M T V C"], angles: Float[Tensor, "N 3"], way: Augmentation
 ) -> Float[Tensor, "N M T V C"]:
     if x.shape[-1] != 3:
-        raise BadInput(f'the augmentation "rotate" needs three coordinates a joint, not {x.shape[-1]}')
+        given = f"three coordinates a joint, not {x.shape[-1]}"
+        raise BadInput(f'the augmentation "rotate" needs {given}; take it out of method.augment')
     # Several joints are turned at once by a block-diagonal matrix: a product of width 24 is far faster than one of 3.
     together = math.gcd(x[0, ..., 0].numel(), 8)
     eye = torch.eye(together, device=x.device, dtype=x.dtype)

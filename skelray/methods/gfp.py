@@ -69,6 +69,8 @@ class GFPConfig(MethodConfig):
     def kernels_nest(self) -> "GFPConfig":
         """Each kernel divides the next one and the last divides the patch steps, so that levels pool whole windows."""
         kernels = self.all_kernels
+        if any(longer < shorter for shorter, longer in pairwise(kernels)):
+            raise ValueError(f"kernels {list(kernels)} do not rise: the shortest comes first")
         for shorter, longer in pairwise((*kernels, self.encoder.steps)):
             must_divide(longer, shorter, "kernel (in patch steps)")
         if len(set(kernels)) < len(kernels):
@@ -77,6 +79,8 @@ class GFPConfig(MethodConfig):
             raise ValueError(f"without {self.without} names no kernel of {list(kernels)}; they are numbered from 0")
         if not self.windows and not self.global_level:
             raise ValueError("no level is left to predict; give a kernel or keep the global level")
+        if not (self.prediction_weight or self.covariance_weight or self.variance_weight):
+            raise ValueError("prediction_weight, covariance_weight and variance_weight are all 0: nothing is learned")
         return self
 
     @property

@@ -58,7 +58,7 @@ class MacDiffConfig(MethodConfig):
     decoder_depth: int = Field(5, ge=1)
     schedule: noise.ScheduleName = "inverse_cosine"
     schedule_tau: float = Field(1.0, ge=-1, lt=noise.TAU_END)  # -1 cosine, 1 inverse cosine; read by "family" alone
-    diffusion_steps: int = Field(1000, ge=1)
+    diffusion_steps: int = Field(1000, ge=1, le=100_000)
     target: noise.Target = "eps"
     loss_tokens: Literal["masked", "all"] = "masked"
     step_weight: Literal["none", "min_snr"] = "none"
@@ -81,7 +81,9 @@ class MacDiff(Method):
         self.standard = Standard(skeleton.channels)
         if cfg.standard == "published":
             if skeleton.channels != 3:
-                raise BadInput(f"the published mean and variance are of 3 coordinates, not {skeleton.channels}")
+                raise BadInput(
+                    f"method.standard: the published mean and variance are of 3 coordinates, not {skeleton.channels}"
+                )
             self.standard.give(*NTU60)
         levels = noise.alpha_bar(cfg.schedule, cfg.diffusion_steps, cfg.schedule_tau)
         weights = noise.min_snr(levels, cfg.target, cfg.snr_limit) if cfg.step_weight == "min_snr" else levels**0

@@ -70,10 +70,10 @@ class SJEPA(Method):
 
     def __init__(self, cfg: SJEPAConfig, skeleton: Skeleton):
         super().__init__(cfg, skeleton)
-        if cfg.rotation and skeleton.channels != 3:
-            raise BadInput(f"a rotation about the trunk needs three coordinates, not {skeleton.channels}: rotation: 0")
+        if cfg.rotation and (given := skeleton.channels) != 3:
+            raise BadInput(f"method.rotation: 0 is due: a turn about the trunk needs three coordinates, not {given}")
         if cfg.flip and not skeleton.mirror:
-            raise BadInput(f"the layout {skeleton.name!r} does not tell left from right, so nothing flips: flip: 0")
+            raise BadInput(f"method.flip: 0 is due: the layout {skeleton.name!r} does not tell left from right")
         self.skeleton, self.trunk = skeleton, trunk_ends(skeleton, cfg.trunk)
         self.encoder = Encoder(cfg.encoder, skeleton)
         self.decoder = Decoder(cfg.encoder, skeleton, cfg.decoder_depth, out=cfg.encoder.width)
@@ -178,9 +178,11 @@ def trunk_ends(skeleton: Skeleton, named: tuple[str, str] | None = None) -> tupl
     if named:
         for name in named:
             if name not in skeleton.joints:
-                raise BadInput(f"no joint {name!r} in the layout {skeleton.name!r}{near(name, skeleton.joints)}")
+                raise BadInput(
+                    f"method.trunk: no joint {name!r} in the layout {skeleton.name!r}{near(name, skeleton.joints)}"
+                )
         if named[0] == named[1]:
-            raise BadInput(f"a trunk needs two ends, not {named[0]!r} twice")
+            raise BadInput(f"method.trunk: a trunk needs two ends, not {named[0]!r} twice")
         return skeleton.joints.index(named[0]), skeleton.joints.index(named[1])
     parents = skeleton.parents
     hubs = [parents[left] for left, right in skeleton.mirror if parents[left] == parents[right]]

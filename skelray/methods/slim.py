@@ -32,7 +32,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from skelray import tubes
-from skelray.batch import Batch, Bodies, Crop, View, is_a_range
+from skelray.batch import Batch, Bodies, Crop, View
 from skelray.errors import BadInput
 from skelray.layers.compact import CompactConfig, CompactEncoder
 from skelray.layers.distil import Balance, agreement, token_agreement
@@ -90,9 +90,14 @@ class SLiMConfig(MethodConfig):
 
     @model_validator(mode="after")
     def views_fit(self) -> "SLiMConfig":
-        for frames, low, high, _ in self.local:
-            is_a_range((low, high))
+        for frames, *share, _ in self.local:
             must_divide(frames, self.encoder.patch, f"a local view has {frames} frames, and patch")
+            if not 0 < share[0] <= share[1] <= 1:
+                raise ValueError(f"local: {share} is not a range within 0..1")
+        if self.tube_minimum > self.tube_maximum:
+            raise ValueError(f"tube_minimum {self.tube_minimum:g} is above tube_maximum {self.tube_maximum:g}")
+        if self.clip_weight == self.token_weight == self.koleo_weight == 0:
+            raise ValueError("clip_weight, token_weight and koleo_weight are all 0: nothing would be learned")
         return self
 
     def refuse_batch(self, clips: int) -> None:
@@ -130,9 +135,8 @@ class SLiM(Method):
 
     def __init__(self, cfg: SLiMConfig, skeleton: Skeleton):
         super().__init__(cfg, skeleton)
-        joints = len(skeleton.joints)
-        if cfg.origin is not None and cfg.origin >= joints:
-            raise BadInput(f"origin {cfg.origin} is no joint: the layout {skeleton.name!r} has {joints}")
+        if (cfg.origin or 0) >= (joints := len(skeleton.joints)):
+            raise BadInput(f"method.origin: origin {cfg.origin} is no joint: the layout {skeleton.name!r} has {joints}")
         self.groups = list(skeleton.parts.values()) or [tuple(range(joints))]
         self.encoder = CompactEncoder(cfg.encoder, skeleton)
         sizes = cfg.encoder.width, cfg.head_width, cfg.bottleneck, cfg.head_depth, cfg.prototypes

@@ -45,7 +45,7 @@ class UMDConfig(MethodConfig):
     noised_mask_ratio: float = Field(0.45, ge=0, lt=1)  # 0: both heads learn on every token
     schedule: noise.ScheduleName = "cosine"
     schedule_tau: float = Field(1.0, ge=-1, lt=noise.TAU_END)  # read by "family" alone
-    diffusion_steps: int = Field(1000, ge=1)
+    diffusion_steps: int = Field(1000, ge=1, le=100_000)
     eps_weight: float = Field(1.0, ge=0)  # within the noised half
     x0_weight: float = Field(1.0, ge=0)
     decoder_depth: int = Field(4, ge=1)

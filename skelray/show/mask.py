@@ -1,6 +1,7 @@
 """What a mask hides: one clip under each masking strategy."""
 
 from collections.abc import Callable
+from math import inf
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,6 +17,7 @@ from skelray.show import source, upright
 from skelray.show.scene import Panel, Scene, reach
 from skelray.skeletons import Skeleton
 
+MOST = 1000  # frames on a page
 AREAS = (8.0, 100.0)  # least and most tokens of a tube, as SLiM has them
 
 # Bodies and chance -> what is hidden, True for each hidden token.
@@ -93,7 +95,9 @@ def refuse(frames: int, patch: int, ratio: float, tau: float) -> None:
     except ValidationError as error:
         told = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise BadInput(f"--frames {frames} --patch {patch}: {told}") from None
+    if frames > MOST:
+        raise BadInput(f"--frames {frames}: a page holds at most {MOST}")
     if not 0 < ratio < 1:
         raise BadInput(f"--ratio {ratio:g}: a share between 0 and 1 is due")
-    if tau <= 0:
+    if not 0 < tau < inf:
         raise BadInput(f"--tau {tau:g}: a temperature above 0 is due")

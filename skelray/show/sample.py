@@ -1,5 +1,7 @@
 """What a generative method makes up, with clips of the data beside it."""
 
+from math import isfinite
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -61,7 +63,12 @@ def scene(
 
 
 def sizes(bodies: Float[Tensor, "B T V C"], real: Float[Tensor, "B T V C"], skeleton: Skeleton) -> list[str]:
-    """How long the bones of each body are, and how much they stretch, beside those of all real ones."""
+    """How long the bones of each body are, and how much they stretch, beside those of all real ones.
+
+    A layout of a single joint has no bone: nothing is said.
+    """
+    if not skeleton.bones:
+        return [""] * len(bodies)
     joint, parent = (list(each) for each in zip(*skeleton.bones, strict=True))
     made, due = ((each[:, :, joint] - each[:, :, parent]).norm(dim=-1) for each in (bodies.float(), real))
     long, stretch = made.mean((1, 2)) / due.mean(), made.std(1).mean(1)
@@ -77,6 +84,8 @@ def refuse(method: Method, number: int, guidance: float, eta: float | None) -> N
         raise BadInput(f"{method.cfg.name} generates nothing; macdiff and umd do")
     if not 1 <= number <= MOST:
         raise BadInput(f"--number {number}: 1 to {MOST} fit on a page")
+    if not isfinite(guidance):
+        raise BadInput(f"--guidance {guidance:g}: a number is due, 0 for the condition as it is")
     if eta is not None and not 0 <= eta <= 1:
         raise BadInput(f"--eta {eta:g}: a share between 0 and 1 is due")
     if guidance and method.cfg.name in FROM_NOISE:

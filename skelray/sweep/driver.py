@@ -166,6 +166,7 @@ def _data(plan: Plan) -> dict[str, str]:
             selection.refuse_batch(trial.train.batch, f"{data.store}, {data.split}")
             if plan.sweep.final.seeds:
                 splits.refuse_untestable(opened, data.split)
+    preflight.refuse_other_bodies(plan, opened)
     return {"store": stores[0], "fingerprint": opened.fingerprint}
 
 

@@ -4,12 +4,17 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import psutil
+import torch
 
+from skelray import methods
+from skelray.data.loader import Loader, Pool
+from skelray.data.store import Store
 from skelray.errors import BadInput
-from skelray.sweep.config import Resources
+from skelray.sweep.config import Plan, Resources
 from skelray.train import TrainConfig
 
 INLINE_BYTES = 450 << 20  # one trial in its actor: torch, pyarrow, a small model; stores are mapped, not copied
@@ -42,7 +47,6 @@ class Placement:
 
 def here() -> Machine:
     """This machine, as the container or the batch system lets us use it."""
-    import torch
     from ray._private.utils import get_dashboard_dependency_error
 
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -81,6 +85,30 @@ def refuse_unequal_shares(train: TrainConfig, workers: int) -> None:
             f"train.batch: {train.batch} clips do not fall into equal pieces for {workers} worker(s) that accumulate "
             f"{train.accumulate}; a multiple of {workers * train.accumulate} does"
         )
+
+
+def refuse_other_bodies(plan: Plan, opened: Store) -> None:
+    """Raise BadInput where the joints of the store do not serve a method at some end of its search.
+
+    Every method is built there without memory for its weights, and looks at one clip through its views.
+    """
+    for method, space in plan.spaces.items():
+        known: set[str] = set()
+        asked: list[tuple[str, dict[str, Any]]] = [("", {}), *(("", point) for point in space.points)]
+        for name in space.search if not plan.sweep.only_points else ():
+            ends = space.search[name].ends.values()
+            asked += [(f"{name} = {end!r}: ", {**space.setting(name), name: end}) for end in ends]
+        for at, values in asked:
+            trial = plan.trial(method, values).method
+            if (text := trial.model_dump_json()) in known:
+                continue
+            known.add(text)
+            try:
+                with torch.device("meta"):
+                    methods.load(method)(trial, opened.skeleton)
+                Loader(Pool(opened), np.zeros(1, np.int64), trial.views, seed=0).batch(0, 1)
+            except BadInput as error:
+                raise BadInput(f"{method} on {opened.name}: {at}{error}") from None
 
 
 def for_finals(resources: Resources, search: Placement) -> Resources:

@@ -143,7 +143,11 @@ def write(weights: Weights, out: Path, *, force: bool = False) -> None:
     try:
         describe(weights, part)
         if not torch.equal(glimpse(read(part).method, weights.skeleton), glimpse(weights.method, weights.skeleton)):
-            raise BadInput(f"{', '.join(weights.parts)} alone does not give {weights.method.cfg.name}'s features again")
+            through = " and ".join(used(weights.method, weights.skeleton))
+            raise BadInput(
+                f"{', '.join(weights.parts)} alone does not give {weights.method.cfg.name}'s features again: "
+                f"they come through {through}"
+            )
         part.chmod(0o755)
         take_place(part, out)
     finally:
@@ -201,6 +205,20 @@ def take_place(part: Path, out: Path) -> None:
             raise
         shutil.rmtree(before)
     flush(out.parent)
+
+
+def used(method: Method, skeleton: Skeleton) -> tuple[str, ...]:
+    """The parts of a method that its features come through."""
+    seen: set[str] = set()
+    hooks = [
+        module.register_forward_pre_hook(lambda *_, name=name: seen.add(name.partition(".")[0]))
+        for name, module in method.named_modules()
+        if name
+    ]
+    glimpse(method, skeleton)
+    for hook in hooks:
+        hook.remove()
+    return tuple(part for part in parts_of(method) if part in seen)
 
 
 @torch.no_grad()
