@@ -8,6 +8,7 @@ import pytest
 import released
 import torch
 from cases import CASES, build
+from safetensors import SafetensorError
 from test_cli_train import skelray
 from tiny_trial import Heard, Killed, clips, one_thread, stored, tiny  # noqa: F401  # fixtures
 
@@ -132,6 +133,16 @@ def test_who_leaves_out_what_features_come_through_is_told_what_that_is(name, pa
     with pytest.raises(BadInput, match=rf"encoder alone .* they come through {parts}$"):
         weights.export(source, tmp_path / "encoder", parts=("encoder",))
     weights.export(source, tmp_path / "enough", parts=tuple(parts.split(" and ")))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(trained, tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(folder, "save_file", full)
+    with pytest.raises(BadInput, match="out cannot be written: No space left"):
+        weights.export(trained, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_its_store_a_trial_needs_the_name_of_a_layout(trained, tmp_path, monkeypatch):

@@ -150,6 +150,8 @@ def write(weights: Weights, out: Path, *, force: bool = False) -> None:
             )
         part.chmod(0o755)
         take_place(part, out)
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"{out} cannot be written: {error}") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
