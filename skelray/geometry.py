@@ -21,17 +21,20 @@ def rotations(angles: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3 3"]:
 def about_axis(axis: Float[Tensor, "N 3"], angle: Float[Tensor, " N"]) -> Float[Tensor, "N 3 3"]:
     """The rotation by `angle` radians about each axis (Rodrigues); the identity where the axis has no length."""
     length = axis.norm(dim=1, keepdim=True)
-    x, y, z = (axis / length.clamp_min(1e-9)).unbind(1)
+    unit = axis / length.clamp_min(1e-9)
+    x, y, z = unit.unbind(1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).unflatten(1, (3, 3))
     sine, cosine = angle.sin()[:, None, None], angle.cos()[:, None, None]
-    turned_by = torch.eye(3, dtype=axis.dtype, device=axis.device) + sine * cross + (1 - cosine) * cross @ cross
-    return turned_by.where(length[..., None] > 1e-9, torch.eye(3, dtype=axis.dtype, device=axis.device))
+    eye = torch.eye(3, dtype=axis.dtype, device=axis.device)
+    turned_by = cosine * eye + sine * cross + (1 - cosine) * unit[:, :, None] * unit[:, None]
+    return turned_by.where(length[..., None] > 1e-9, eye)
 
 
 def turned(x: Float[Tensor, "N *shape 3"], by: Float[Tensor, "N 3 3"]) -> Float[Tensor, "N *shape 3"]:
     """Every point of clip n turned about the origin by the matrix of clip n."""
-    return (x.flatten(1, -2) @ by.mT).view_as(x)
+    with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round metres to millimetres
+        return (x.flatten(1, -2) @ by.mT).view_as(x)
 
 
 def swapped(skeleton: Skeleton) -> list[int]:

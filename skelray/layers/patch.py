@@ -55,4 +55,5 @@ class PatchEmbedding(nn.Module):
         self.positions = Positions(steps, joints, width)
 
     def forward(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B P D"]:
-        return self.project(patchify(x, self.frames)) + self.positions()
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round metres to millimetres
+            return self.project(patchify(x, self.frames)) + self.positions()

@@ -14,8 +14,8 @@ Symbols     kernels ~ t_1, t_2, t_3, in patch steps and not in frames; predictio
 Departures  absent bodies are left out of the loss and of its statistics: count_absent restores them. Inferred, hence
             fields: level_depth, projector_depth, decoder_input, tgn_window, tgn_motion, local_width, global_width;
             inferred without a field: the encoder's masks and recipe are MAMP's, the motion of the last step is zero,
-            the global level is the mean of all tokens, means over channels, masked joints are zeros, BatchNorm in the
-            projectors, whose hidden layers are as wide as their output
+            a norm ends each level, the global level is the mean of all tokens, means over channels, masked joints are
+            zeros, BatchNorm in the projectors, whose hidden layers are as wide as their output
 Reproduces  results/nw_ucla_methods, seeds and intervals there; no claim for NTU RGB+D
 """
 

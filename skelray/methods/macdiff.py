@@ -190,5 +190,6 @@ def counted_tokens(mask: masking.Mask, which: Literal["masked", "all"]) -> Bool[
 
 def uniformity(tokens: Float[Tensor, "B K D"]) -> Float[Tensor, ""]:
     """Mean squared cosine over all K^2 pairs of a body's tokens: 1 when all point one way, 1 / K when orthogonal."""
-    unit = F.normalize(tokens.float(), dim=-1)
-    return mean_of((unit @ unit.mT).square())
+    with torch.autocast(tokens.device.type, enabled=False):
+        unit = F.normalize(tokens.float(), dim=-1)
+        return mean_of((unit @ unit.mT).square())

@@ -15,12 +15,12 @@ Symbols     CE(q, p) ~ -sum over prototypes of q log p; GLCL ~ clip, on the clas
             place; theta' ~ teacher with teacher_heads; tau_s, tau_t ~ tau_student, tau_teacher; local ~ (frames, least
             and largest share of its global's crop, how many for each global)
 Departures  bones are rebuilt in tree order (the code's order of joints moves the upper body even by factors of 1); a
-            body is moved to where its clip's first one starts (there: its spine to the origin, the same on NTU);
-            clips are not lengthened by reversed copies, and a clip shorter than the least crop is stretched whole;
-            absent bodies are left out where bodies are not drawn at random: count_absent restores them. Evaluated as
-            every method here: mean patch tokens of the teacher, frames evenly interpolated, one probe instead of 52.
-            Inferred: a bone has the factor of the joint at its far end, each body part all that fits (masking: part).
-            Version 1's views are not built; its lengths can be, as local
+            body is moved to where its clip's first one starts (there: its spine to the origin, the same on NTU); clips
+            are not lengthened by reversed copies, and one shorter than the least crop is stretched whole; both heads'
+            gradients are clipped as one part; absent bodies are left out where bodies are not drawn at random:
+            count_absent restores them; momentum keeps its start however short the training. Evaluated as every method
+            here: patch tokens of the teacher, frames evenly interpolated, one probe instead of 52. Inferred: a bone has
+            the factor of the joint at its far end, masked parts are all that fit. Version 1's views are not built
 Reproduces  results/nw_ucla_methods, seeds and intervals there; no claim for NTU RGB+D
 """
 

@@ -13,8 +13,9 @@ Symbols     clean_share ~ p0; mask_ratio ~ r0, of clean bodies; noised_mask_rati
             registers ~ class tokens, whose mean the decoder reads as one more token
 Departures  the port to skeletons is ours: standardised coordinates, the encoder of the MAMP family (exact GELU, norms
             with eps 1e-5, time and joint positions), ratios 0.9 and 0.45 where images have 0.75 and 0.375; norms never
-            decay; absent bodies are left out: count_absent restores them. Sampling bounds x0 at 5 standard deviations:
-            pixels have 1, too tight for skeletons, and with no bound a cosine's first step makes 253 of an error of 1.
+            decay, positions as tables do; absent bodies are left out: count_absent restores them. Sampling bounds x0
+            at 5 standard deviations (pixels have 1, too tight here; with no bound a cosine's first step makes 253 of
+            an error of 1), and shows a model all tokens at once, which it never saw if noised_mask_ratio is above 0.
             Registers start at zero as in the code, where nothing ever tells them apart: register_spread does
 Reproduces  results/nw_ucla_methods, seeds and intervals there; no claim for NTU RGB+D
 """
