@@ -13,6 +13,17 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
+def reread(model: type[BaseModel], text: str) -> str:
+    """A config in JSON as this version writes it: fields that an older one did not know have their defaults.
+
+    A text that this version cannot read stays as it is.
+    """
+    try:
+        return model.model_validate_json(text).model_dump_json()
+    except ValidationError:
+        return text
+
+
 def problems(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
     """Each mistake in a config as (dotted key, sentence for the user); unknown keys come with the nearest known one."""
     found = []

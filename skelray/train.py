@@ -74,7 +74,10 @@ def train(
     done = 0
     if resume:
         inner.load_state_dict(resume["model"])
+        names = [{key: group[key] for key in ("rate", "decays")} for group in stepper.param_groups]
         stepper.load_state_dict(resume["optimiser"])
+        for group, name in zip(stepper.param_groups, names, strict=True):
+            group.update(name)  # an older version did not write them
         done = resume["step"]
     if cfg.compile:
         for child in inner.children():

@@ -24,7 +24,7 @@ from skelray.measure import EvaluateConfig
 from skelray.method import Method, MethodConfig
 from skelray.optim import OptimConfig
 from skelray.rng import seed_for
-from skelray.schema import Strict, problems
+from skelray.schema import Strict, problems, reread
 from skelray.train import State, TrainConfig, train
 
 Report = Callable[[int, dict[str, float]], None]  # clips seen, metrics; what it raises ends the trial
@@ -177,11 +177,13 @@ def final(
     With trained=False it is the random encoder's row, by the same protocols: the floor that training has to pass.
     """
     parts = prepare(cfg, device, fingerprint)
-    _refuse(parts, protocols)
+    for name in protocols:  # said before training: it would go wrong after it
+        evaluate.load(name)
+    splits.refuse_untestable(parts.store, cfg.data.split)
     folder.mkdir(parents=True, exist_ok=True)
     finished, mine = folder / "final.json", _identity(parts, "everything" if trained else "nothing")
     known = json.loads(finished.read_text()) if finished.exists() else {"identity": None, "metrics": {}}
-    if known["identity"] == mine and all(f"test/{name}" in known["metrics"] for name in protocols):
+    if _agrees(known["identity"], mine) and all(f"test/{name}" in known["metrics"] for name in protocols):
         if (state := checkpoint.latest(folder)) is not None:
             report(state["clips"], state["metrics"])  # so that the test's figures stand at the same clips again
         return dict(known["metrics"])
@@ -210,7 +212,7 @@ def _pretrain(
     resume = checkpoint.latest(folder)
     last: dict[str, float] = {}
     if resume is not None:
-        if resume["identity"] != mine:
+        if not _agrees(resume["identity"], mine):
             raise BadInput(f"{folder} holds checkpoints of another trial or another store; choose another folder")
         last = resume["metrics"]
         report(resume["clips"], last)  # a kill may have come between the checkpoint and its report
@@ -243,8 +245,6 @@ def _identity(parts: Prepared, side: str) -> dict[str, str]:
     return {"trial": parts.cfg.model_dump_json(), "store": parts.store.fingerprint, "side": side}
 
 
-def _refuse(parts: Prepared, protocols: Sequence[str]) -> None:
-    """Say before training what would go wrong after it."""
-    for name in protocols:
-        evaluate.load(name)
-    splits.refuse_untestable(parts.store, parts.cfg.data.split)
+def _agrees(known: dict[str, str] | None, mine: dict[str, str]) -> bool:
+    """Whether what was begun, maybe by an older version, is the same trial on the same clips."""
+    return known is not None and known | {"trial": reread(TrialConfig, known["trial"])} == mine

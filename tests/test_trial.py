@@ -1,5 +1,6 @@
 """A trial: what running it promises."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +151,35 @@ def test_a_short_training_lifts_the_encoder_above_the_random_one(tmp_path, monke
         trained = trial.run(config, folder=tmp_path / str(seed), report=Heard())
         gains += [trained[name] - floor[name] for name in ("val/linear", "val/knn")]
     assert np.mean(gains) > 0
+
+
+def test_what_an_older_version_began_is_continued(stored, tmp_path):
+    config = TrialConfig.model_validate(tiny(store=stored))
+    whole = trial.run(config, folder=tmp_path / "whole", report=Heard())
+    with pytest.raises(Killed):
+        trial.run(config, folder=tmp_path / "cut", report=Heard(last=2))
+    state = checkpoint.latest(tmp_path / "cut")
+    known = json.loads(state["identity"]["trial"])
+    del known["method"]["bodies"], known["optim"]["clip_parts"], known["optim"]["weight_decay_end"]
+    state["identity"]["trial"] = json.dumps(known)
+    for group in state["optimiser"]["param_groups"]:
+        del group["rate"], group["decays"]
+    checkpoint.save(tmp_path / "cut", state)
+    assert trial.run(config, folder=tmp_path / "cut", report=Heard()) == whole
+    known["optim"]["lr"] = 0.5
+    state["identity"]["trial"] = json.dumps(known)
+    checkpoint.save(tmp_path / "other", state)
+    with pytest.raises(BadInput, match="another trial"):
+        trial.run(config, folder=tmp_path / "other", report=Heard())
+
+
+def test_a_final_that_an_older_version_ended_does_not_open_the_test_again(stored, tmp_path):
+    config, ledger = TrialConfig.model_validate(tiny(store=stored)), tmp_path / "ledger.jsonl"
+    found = trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=ledger)
+    ended = json.loads((tmp_path / "run/final.json").read_text())
+    known = json.loads(ended["identity"]["trial"])
+    del known["method"]["bodies"]
+    ended["identity"]["trial"] = json.dumps(known)
+    (tmp_path / "run/final.json").write_text(json.dumps(ended))
+    assert trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=ledger) == found
+    assert len(ledger.read_text().splitlines()) == 1

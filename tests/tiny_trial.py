@@ -16,11 +16,17 @@ class Killed(Exception):
     """What ends a trial in the middle."""
 
 
+OWN = {  # settings of methods that are not like the others
+    "amr": {"decoder_depth": 1, "mask_ratio": 0.6, "coarse": 3, "windows": [4]},
+    "gfp": {"mask_ratio": 0.6, "local_hidden": 8, "local_width": 8, "global_hidden": 8, "global_width": 8},
+    "slim": {"local": [[8, 0.3, 0.7, 1]], "prototypes": 32, "head_width": 16, "bottleneck": 8},
+}
+
+
 def tiny(method: str = "amr", **rest) -> dict:
     """A trial of the store below: four optimiser steps in two reports."""
     part = {"name": method, "encoder": {"frames": 12, "patch": 4, "width": 16, "depth": 1, "heads": 2}}
-    part |= {"decoder_depth": 1, "mask_ratio": 0.6}
-    part |= {"coarse": 3, "windows": [4]} if method == "amr" else {}
+    part |= OWN.get(method, {"decoder_depth": 1, "mask_ratio": 0.6})
     return {
         "data": {"store": rest.pop("store"), "split": "given", "val_subjects": 1},
         "method": part,
