@@ -31,7 +31,7 @@ def leave(main: Callable[[], object]) -> NoReturn:
         print(f"skelray: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except (Stopped, KeyboardInterrupt) as error:
-        print(f"skelray: {error or 'stopped'}", file=sys.stderr)
+        print(f"skelray: {str(error) or 'stopped'}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception:
         traceback.print_exc()

@@ -1,5 +1,6 @@
 """`skelray check` trains one step at both ends of every dimension; `skelray methods` lists what there is."""
 
+import re
 from importlib import import_module
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from sweep_folder import folder as folder
 from typer.testing import CliRunner
 
-from skelray import methods
+from skelray import cli, methods
 from skelray.cli import application
 from skelray.cli.methods import told
 from skelray.errors import BadInput
@@ -102,6 +103,26 @@ def test_the_command_prints_a_table_and_fails_with_key_and_sentence(folder, monk
         assert str(done.exception).endswith(
             "amr.yaml: amr: search.method.mask_ratio.high: method.mask_ratio = 0.95: too hot"
         )
+
+
+def test_what_goes_wrong_everywhere_is_said_once(folder, monkeypatch):
+    monkeypatch.setattr(check, "fault", lambda trial, skeleton: "too hot")
+    space, under = folder.path / "search_spaces" / "amr.yaml", folder.path / "sweeps" / "both.yaml"
+    words = ["check", str(space), "--under", str(under)]
+    done = CliRunner().invoke(application(), [*words, *(word for each in SMALL for word in ("--set", each))])
+    assert isinstance(done.exception, BadInput)
+    assert re.fullmatch(r".*amr.yaml: amr: too hot \(so do \d+ other ends\)", str(done.exception))
+
+
+def test_a_stop_while_commands_are_loaded_leaves_with_its_code(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "application", interrupted)
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "skelray: stopped\n"
 
 
 def test_methods_are_listed_with_their_ideas():

@@ -20,4 +20,4 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the console script."""
-    leave(application())
+    leave(lambda: application()())  # a Ctrl-C while torch is loaded is a stop, too

@@ -32,7 +32,7 @@ def check(
     table = Table(title=f"{file}: one step on {check.CLIPS} made-up clips of one body, {where}")
     for heading in ("method", "dimension", "end", "", "seconds"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "seconds" else "left")
-    failed = []
+    failed: dict[tuple[str, str], list[str]] = {}  # (method, what goes wrong) -> where it does
     watch = Console(stderr=True)
     found = check.ends(plan, skeleton)
     for end in track(found, "checking", console=watch, transient=True, disable=not watch.is_terminal):
@@ -41,8 +41,12 @@ def check(
         if end.fault:
             at = f"search.{end.dimension}.{end.key}" if end.key else end.dimension
             at = f"{at}: {end.dimension} = {end.value!r}: " if at else ""
-            failed.append(f"{file}: {end.method}: {at}{end.fault}")
+            failed.setdefault((end.method, end.fault), []).append(at)
     console = Console()
     (console if console.is_terminal else Console(width=120)).print(table)
     if failed:
-        raise BadInput("\n".join(failed))
+        told = ""
+        for (method, fault), places in failed.items():
+            more = f" (so do {len(places) - 1} other ends)" if len(places) > 1 else ""
+            told += f"\n{file}: {method}: {places[0]}{fault}{more}"
+        raise BadInput(told.strip())
