@@ -37,7 +37,7 @@ def find(name: str) -> Path:
     if _is_path(name):
         raise BadInput(f"no store at {path}; make it with: skelray data import READER SOURCE {path}")
     stores = sorted(file.stem for file in folder().glob("*.arrow"))
-    hint = near(name, {*stores, *READERS, *synthetic.SIZES} - {name})
+    hint = "" if name in READERS else near(name, {*stores, *READERS, *synthetic.SIZES})
     reader = READERS.get(name, "READER")
     raise BadInput(f"no store named {name!r} at {path}{hint}; make it with: skelray data import {reader} SOURCE {name}")
 
