@@ -44,7 +44,8 @@ class CompactEncoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "B T V C"], hidden: Bool[Tensor, "B P"] | None = None) -> Float[Tensor, "B S D"]:
         """Class token, registers, patch tokens (S = 1 + R + P), normalised; hidden tokens keep place and time only."""
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round metres to millimetres
+        device = "cpu" if x.is_meta else x.device.type  # a size that is only counted has no autocast
+        with torch.autocast(device, enabled=False):  # bfloat16 would round metres to millimetres
             tokens = self.embedding(patchify(x, self.patch))
         if hidden is not None:
             tokens = torch.where(hidden[..., None], self.mask_token.to(tokens.dtype), tokens)

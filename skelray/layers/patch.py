@@ -55,5 +55,6 @@ class PatchEmbedding(nn.Module):
         self.positions = Positions(steps, joints, width)
 
     def forward(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B P D"]:
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round metres to millimetres
+        device = "cpu" if x.is_meta else x.device.type  # a size that is only counted has no autocast
+        with torch.autocast(device, enabled=False):  # bfloat16 would round metres to millimetres
             return self.project(patchify(x, self.frames)) + self.positions()
