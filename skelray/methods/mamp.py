@@ -28,7 +28,7 @@ from skelray.layers.compare import hidden_error
 from skelray.layers.decoder import Decoder
 from skelray.layers.encoder import Encoder
 from skelray.layers.patch import motion, patchify, standardise
-from skelray.layers.reconstruct import Reconstruction, reconstruction
+from skelray.layers.reconstruct import Normalise, Reconstruction, reconstruction
 from skelray.method import Method, MethodConfig
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
@@ -78,5 +78,6 @@ class MAMP(Method):
     def reconstruct(self, x: Float[Tensor, "B T V C"], generator: torch.Generator) -> Reconstruction:
         """The predicted motion in metres over `stride` frames."""
         mask, predicted = self.predict(x, generator)
-        truth, normalise = motion(x, self.cfg.stride), "cell" if self.cfg.normalise else "none"
+        truth = motion(x, self.cfg.stride)
+        normalise: Normalise = "cell" if self.cfg.normalise else "none"
         return reconstruction(mask, predicted, truth, self.cfg.encoder.patch, normalise, self.cfg.stride)

@@ -25,7 +25,7 @@ from skelray.layers.compare import hidden_error
 from skelray.layers.decoder import Decoder
 from skelray.layers.encoder import Encoder
 from skelray.layers.patch import patchify, standardise
-from skelray.layers.reconstruct import Reconstruction, reconstruction
+from skelray.layers.reconstruct import Normalise, Reconstruction, reconstruction
 from skelray.method import Method, MethodConfig
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
@@ -64,5 +64,5 @@ class SkeletonMAE(Method):
 
     def reconstruct(self, x: Float[Tensor, "B T V C"], generator: torch.Generator) -> Reconstruction:
         """The predicted coordinates in metres."""
-        normalise = "cell" if self.cfg.normalise else "none"
+        normalise: Normalise = "cell" if self.cfg.normalise else "none"
         return reconstruction(*self.predict(x, generator), x, self.cfg.encoder.patch, normalise)
