@@ -161,6 +161,7 @@ def test_real_batches_serve_the_loss(tmp_path):
         ({"tube_minimum": 20, "tube_maximum": 10}, "tube_minimum 20 is above tube_maximum 10"),
         ({"clip_weight": 0, "token_weight": 0, "koleo_weight": 0}, "all 0: nothing would be learned"),
         ({"mask_ratio": (0.5, 1.2)}, "not a range within 0..1"),
+        ({"noise": (0.01, -0.05, 0.01)}, "greater than or equal to 0"),
         ({"encoder": {"width": 60, "heads": 4}}, "is odd, and rotary time turns pairs of channels"),
     ],
 )

@@ -18,9 +18,9 @@ Departures  bones are rebuilt in tree order (the code's order of joints moves th
             body is moved to where its clip's first one starts (there: its spine to the origin, the same on NTU); clips
             are not lengthened by reversed copies, and one shorter than the least crop is stretched whole; both heads'
             gradients are clipped as one part; absent bodies are left out where bodies are not drawn at random:
-            count_absent restores them; momentum keeps its start however short the training. Evaluated as every method
-            here: patch tokens of the teacher, frames evenly interpolated, one probe instead of 52. Inferred: a bone has
-            the factor of the joint at its far end, masked parts are all that fit. Version 1's views are not built
+            count_absent restores them; momentum keeps its start however short the training. Evaluated as all methods
+            are: patch tokens of the teacher, frames interpolated, one probe instead of 52. Inferred: a bone scales with
+            the joint at its far end, masked parts are all that fit. Version 1's views are not built
 Reproduces  results/nw_ucla_methods, seeds and intervals there; no claim for NTU RGB+D
 """
 
@@ -45,6 +45,7 @@ from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Metres = Annotated[float, Field(ge=0)]
 Local = tuple[Annotated[int, Field(ge=1)], float, float, Annotated[int, Field(ge=1)]]
 FILLED = 43  # prototypes for each class token of a step: 65,536 by 2 * 768 in the published recipe, and no more
 
@@ -58,7 +59,7 @@ class SLiMConfig(MethodConfig):
     scaling: float = Field(0.15, ge=0, lt=1)  # bones within 1 +- it
     tilt: float = Field(0.3, ge=0)  # radians about x and z
     vertical: float = Field(0.3, ge=0)  # radians about y
-    noise: tuple[float, float, float] = (0.01, 0.05, 0.01)  # metres: first global, second global, locals
+    noise: tuple[Metres, Metres, Metres] = (0.01, 0.05, 0.01)  # metres: first global, second global, locals
     noise_chance: tuple[Share, Share, Share] = (1.0, 0.1, 0.5)
     drop_axis: Share = 0.2  # chance, second global alone
     sample: Literal["linear", "segments"] = "segments"
@@ -111,7 +112,6 @@ class SLiMConfig(MethodConfig):
     @property
     def views(self) -> tuple[View, ...]:
         """Two globals, then the locals: of one length together, those of the first global before the second's."""
-        least = self.crop_minimum or 16  # frames
         usual: dict[str, Any] = {"scale_bones": self.scaling, "rotate": (self.tilt, self.vertical, self.tilt)}
 
         def view(frames: int, crop: tuple[float, float], kind: int, **more: Any) -> View:
@@ -119,8 +119,9 @@ class SLiMConfig(MethodConfig):
             chance = dict.fromkeys(self.augment, self.chance)
             chance |= {"jitter": self.noise_chance[kind]} | ({"drop_axis": self.drop_axis} if kind == 1 else {})
             strength = {name: value for name, value in usual.items() if name in names} | {"jitter": self.noise[kind]}
-            shared = {"sample": self.sample, "origin": self.origin, "crop_minimum": max(8, min(least, frames))}
-            return View(frames=frames, crop=crop, augment=names, strength=strength, chance=chance, **shared, **more)
+            least = max(8, min(self.crop_minimum or 16, frames))  # frames of a crop
+            more |= {"sample": self.sample, "origin": self.origin, "crop_minimum": least}
+            return View(frames=frames, crop=crop, augment=names, strength=strength, chance=chance, **more)
 
         whole = (view(self.encoder.frames, self.crop, kind) for kind in (0, 1))
         parents = [(each, parent) for each in self.local for parent in (0, 1) for _ in range(each[3])]
@@ -180,9 +181,8 @@ class SLiM(Method):
 
     def after_step(self, progress: float, steps: int) -> None:
         """The teacher follows, with the momentum of the step just done; its temperature moves on."""
-        momentum = rising(progress - 1 / steps, self.cfg.momentum)
-        follow(self.teacher, self.encoder, momentum)
-        follow(self.teacher_heads, self.heads, momentum)
+        for teacher, student in ((self.teacher, self.encoder), (self.teacher_heads, self.heads)):
+            follow(teacher, student, rising(progress - 1 / steps, self.cfg.momentum))
         for balance in (self.even_clips, self.even_tokens):
             balance.progress.fill_(progress)
 
