@@ -9,7 +9,7 @@ from skelray.batch import test_view
 from skelray.data import loader, splits, store, synthetic
 
 KINECT25 = skeletons.layout("kinect25")
-FINGERPRINT = "490f789cc1dbc9222d60d89d32c115967bf171166abec24b811fc2d26fd8a152"
+FINGERPRINT = "ad73aaf5745f069590441a7697c30c84ea6167fc65a93e419b65b00a98165e13"
 
 
 @pytest.fixture(scope="module")

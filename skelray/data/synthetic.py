@@ -23,7 +23,7 @@ from skelray.data import store
 from skelray.data.clip import Clip
 from skelray.rng import seed_for
 
-VERSION = 2  # raise it whenever a clip changes: caches of another version are never read
+VERSION = 3  # raise it whenever a clip or the skeleton changes: caches of another version are never read
 SIZES = {"synthetic": (10, 3), "synthetic-small": (6, 1)}  # subjects, repetitions of each action
 SUBJECTS = 10  # drawn always, so that a small set's subjects are the large one's
 FRAMES = (40, 96)  # of a performance, at 30 a second
