@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from skelray.precision import exact
 from skelray.skeletons import Skeleton
 
 
@@ -33,7 +34,7 @@ def about_axis(axis: Float[Tensor, "N 3"], angle: Float[Tensor, " N"]) -> Float[
 
 def turned(x: Float[Tensor, "N *shape 3"], by: Float[Tensor, "N 3 3"]) -> Float[Tensor, "N *shape 3"]:
     """Every point of clip n turned about the origin by the matrix of clip n."""
-    with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round metres to millimetres
+    with exact(x):
         return (x.flatten(1, -2) @ by.mT).view_as(x)
 
 

@@ -3,15 +3,15 @@
 import base64
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import shell
 import torch
 
-from skelray import checkpoint, cli, methods
+from skelray import checkpoint, methods
 from skelray.data import store
 from skelray.data.clip import Clip
 from skelray.data.store import Store
@@ -64,15 +64,7 @@ def trained(name: str, clips: Store, folder):
 
 def skelray(*words: object) -> int:
     """The exit code of `skelray show`."""
-    before, threads = sys.argv, torch.get_num_threads()
-    sys.argv = ["skelray", "show", *map(str, words)]
-    try:
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-    finally:
-        sys.argv = before
-        torch.set_num_threads(threads)
-    return int(left.value.code or 0)
+    return shell.skelray("show", *words)
 
 
 @dataclass

@@ -1,12 +1,11 @@
 """`skelray train FILE`: the same number again, and one clear message for each mistake."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
+from shell import skelray
 
-from skelray import cli, trial, yaml_file
+from skelray import trial, yaml_file
 from skelray.data import store
 from skelray.data.clip import Clip
 from skelray.errors import BadInput
@@ -28,19 +27,6 @@ def document(tmp_path, five_joints) -> dict:
         "train": {"clips": 32, "batch": 8, "reports": 2},
         "evaluate": {"linear": {"epochs": 3}},
     }
-
-
-def skelray(*words: object) -> int:
-    """What the shell sees of one command."""
-    before, threads = sys.argv, torch.get_num_threads()
-    sys.argv = ["skelray", *map(str, words)]
-    try:
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-    finally:
-        sys.argv = before
-        torch.set_num_threads(threads)
-    return int(left.value.code or 0)
 
 
 def written(document: dict, tmp_path):

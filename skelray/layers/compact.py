@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from skelray.layers.encoder import EncoderConfig
 from skelray.layers.patch import patchify, table
 from skelray.layers.rotary import RotaryAttention, Turns, turns
+from skelray.precision import exact
 from skelray.skeletons import Skeleton
 
 
@@ -44,8 +45,7 @@ class CompactEncoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "B T V C"], hidden: Bool[Tensor, "B P"] | None = None) -> Float[Tensor, "B S D"]:
         """Class token, registers, patch tokens (S = 1 + R + P), normalised; hidden tokens keep place and time only."""
-        device = "cpu" if x.is_meta else x.device.type  # a size that is only counted has no autocast
-        with torch.autocast(device, enabled=False):  # bfloat16 would round metres to millimetres
+        with exact(x):
             tokens = self.embedding(patchify(x, self.patch))
         if hidden is not None:
             tokens = torch.where(hidden[..., None], self.mask_token.to(tokens.dtype), tokens)

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from skelray.precision import exact
+
 
 def patchify(x: Float[Tensor, "B T V C"], frames: int) -> Float[Tensor, "B P F"]:
     """Cut a sequence into cells of one joint x `frames` frames: P = T / frames * V and F = frames * C, frame first."""
@@ -55,6 +57,5 @@ class PatchEmbedding(nn.Module):
         self.positions = Positions(steps, joints, width)
 
     def forward(self, x: Float[Tensor, "B T V C"]) -> Float[Tensor, "B P D"]:
-        device = "cpu" if x.is_meta else x.device.type  # a size that is only counted has no autocast
-        with torch.autocast(device, enabled=False):  # bfloat16 would round metres to millimetres
+        with exact(x):
             return self.project(patchify(x, self.frames)) + self.positions()

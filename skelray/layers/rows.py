@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, distributed
 from torch.distributed.nn.functional import all_gather
 
+from skelray.precision import exact
+
 
 def workers() -> int:
     """How many workers share the batch."""
@@ -50,7 +52,7 @@ def covariance_penalty(rows: Float[Tensor, "_ D"]) -> Float[Tensor, ""]:
     if len(rows) < 2:
         return rows.sum() * 0
     rows = rows - rows.mean(0)
-    with torch.autocast(rows.device.type, enabled=False):  # small differences of large numbers
+    with exact(rows):  # small differences of large numbers
         covariance = rows.mT @ rows / (len(rows) - 1)
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / rows.shape[1]
 
@@ -88,6 +90,6 @@ def koleo(rows: Float[Tensor, "R D"], eps: float = 1e-8) -> Float[Tensor, ""]:
     if len(rows) < 2:
         return rows.sum() * 0
     rows = torch.nn.functional.normalize(rows.float(), dim=1, eps=eps)
-    with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):  # in bfloat16 all neighbours are alike
+    with torch.no_grad(), exact(rows):  # in bfloat16 all neighbours are alike
         nearest = (rows @ rows.mT).fill_diagonal_(-1).argmax(1)
     return -((rows - rows[nearest]).norm(dim=1) + eps).log().mean()

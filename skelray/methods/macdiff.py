@@ -38,6 +38,7 @@ from skelray.layers.modulation import Condition, Denoiser, condition_map
 from skelray.layers.patch import patchify, unpatchify
 from skelray.layers.standard import Standard
 from skelray.method import Method, MethodConfig
+from skelray.precision import exact
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -190,6 +191,6 @@ def counted_tokens(mask: masking.Mask, which: Literal["masked", "all"]) -> Bool[
 
 def uniformity(tokens: Float[Tensor, "B K D"]) -> Float[Tensor, ""]:
     """Mean squared cosine over all K^2 pairs of a body's tokens: 1 when all point one way, 1 / K when orthogonal."""
-    with torch.autocast(tokens.device.type, enabled=False):
+    with exact(tokens):
         unit = F.normalize(tokens.float(), dim=-1)
         return mean_of((unit @ unit.mT).square())
