@@ -1,7 +1,7 @@
-"""One recorded clip, as readers yield it and the store keeps it; and the data set that a reader finds."""
+"""One recorded clip, as readers yield it and the store keeps it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float32
@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from skelray.errors import BadInput
 from skelray.skeletons import Skeleton
 
-UNKNOWN, TRAIN, TEST = -1, 0, 1  # values of Clip.side; -1 stands for unknown in every other number too
+UNKNOWN, TRAIN, TEST = -1, 0, 1  # values of Clip.sides; -1 stands for unknown in every other number too
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,14 @@ class Clip:
     """The joints of one or more bodies over time, and what is known about the recording. -1 means unknown."""
 
     clip_name: str
-    joints: Float32[np.ndarray, "M T V C"]  # metres; every frame is real, there is no padding
+    joints: Float32[np.ndarray, "M T V C"]  # metres; no padding; a body that is not seen in a frame is all zeros there
     label: int  # counted from 0
     subject: int = UNKNOWN
     camera: int = UNKNOWN
     setup: int = UNKNOWN
     replication: int = UNKNOWN
-    side: int = UNKNOWN  # TRAIN or TEST when the source itself says so
+    recording: int = UNKNOWN  # clips cut from the same recording, or from its other views, share it
+    sides: Mapping[str, int] = field(default_factory=dict)  # split -> TRAIN or TEST, where the source itself says so
 
     def check(self, skeleton: Skeleton, classes: int) -> None:
         """Raise BadInput, naming the clip, when it cannot be stored under this layout and number of classes."""
@@ -40,14 +41,3 @@ class Clip:
             raise BadInput(f"{self.clip_name}: frame {frame} holds a coordinate that is not finite")
         if not 0 <= self.label < classes:
             raise BadInput(f"{self.clip_name}: label {self.label} is not one of 0..{classes - 1}")
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """What a reader makes of a source: everything `store.write` asks for."""
-
-    name: str  # the store's; splits.json knows official protocols by it
-    skeleton: Skeleton
-    classes: tuple[str, ...]
-    transforms: tuple[str, ...]  # what was done to the coordinates, in words
-    clips: Iterator[Clip]  # read while it is consumed

@@ -144,8 +144,9 @@ def _write(
             clip.check(skeleton, len(classes))
             joints = np.ascontiguousarray(clip.joints, dtype="<f4")
             raw.write(joints.data)
-            for key in ("clip_name", "label", "subject", "camera", "setup", "replication", "side"):
+            for key in ("clip_name", "label", "subject", "camera", "setup", "replication"):
                 columns[key].append(getattr(clip, key))
+            columns["side"].append(clip.sides.get("given", -1))
             columns["bodies"].append(joints.shape[0])
             columns["frames"].append(joints.shape[1])
             columns["digest"].append(_digest(joints))

@@ -1,55 +1,32 @@
-"""`skelray data`: make a store out of a source, and look into one."""
+"""`skelray data show`: what a store holds."""
 
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from skelray.data import locate, readers, splits, store
+from skelray.data import locate, splits, store
 from skelray.data.clip import UNKNOWN
-from skelray.errors import BadInput
-
-app = typer.Typer(no_args_is_help=True, help="Make a store out of a source, and look into one.")
 
 
-@app.command(name="import")
-def import_(
-    reader: Annotated[str, typer.Argument(help=f"The source's format: {', '.join(readers.available())}.")],
-    source: Annotated[Path, typer.Argument(help="The file or folder to read.")],
-    store_: Annotated[
-        str, typer.Argument(metavar="STORE", help="A name in the folder of stores, or a path ending in .arrow.")
-    ],
-) -> None:
-    """Read SOURCE and write STORE, whole or not at all."""
-    module = readers.load(reader)
-    if not source.exists():
-        raise BadInput(f"no source at {source}")
-    path = locate.place(store_)
-    found = module.read(source)
-    console = Console(stderr=True)
-    clips = track(found.clips, f"reading {source}", console=console, transient=True, disable=not console.is_terminal)
-    store.write(path, clips, found.skeleton, found.name, found.classes, found.transforms)
-    made = store.open(path)
-    print(f"{path}: {made.clips} clips, fingerprint {made.fingerprint[:12]}")
+def command(app: typer.Typer) -> None:
+    """Add the command to the group."""
 
-
-@app.command()
-def show(
-    store_: Annotated[str, typer.Argument(metavar="STORE", help="The name or path of a store.")],
-) -> None:
-    """Say what a store holds, after reading every byte of it."""
-    opened = store.open(locate.find(store_))
-    opened.verify()
-    table = Table(show_header=False, title=f"{opened.name} at {opened.path}")
-    table.add_column()
-    table.add_column(overflow="fold")
-    for what, value in _facts(opened).items():
-        table.add_row(what, value)
-    Console().print(table)
+    @app.command()
+    def show(
+        store_: Annotated[str, typer.Argument(metavar="STORE", help="The name or path of a store.")],
+    ) -> None:
+        """Say what a store holds, after reading every byte of it."""
+        opened = store.open(locate.find(store_))
+        opened.verify()
+        table = Table(show_header=False, title=f"{opened.name} at {opened.path}")
+        table.add_column()
+        table.add_column(overflow="fold")
+        for what, value in _facts(opened).items():
+            table.add_row(what, value)
+        Console().print(table)
 
 
 def _facts(opened: store.Store) -> dict[str, str]:
