@@ -17,6 +17,7 @@ from torch import nn
 
 from skelray import atomic, checkpoint, evaluate, measure, methods
 from skelray.data import augment, locate, splits, store
+from skelray.data.config import DataConfig
 from skelray.data.loader import Loader, Pool
 from skelray.errors import BadInput, near
 from skelray.evaluate.features import Labelled
@@ -28,15 +29,6 @@ from skelray.schema import Strict, problems, reread
 from skelray.train import State, TrainConfig, train
 
 Report = Callable[[int, dict[str, float]], None]  # clips seen, metrics; what it raises ends the trial
-
-
-class DataConfig(Strict):
-    """Which clips: a store, its official split, and how much of the training side is held out for validation."""
-
-    store: str = "synthetic"  # a name that skelray.data.locate knows, or a path to an .arrow file
-    split: str = "xsub"
-    val_subjects: int = Field(2, ge=1)  # at least so many, and at least 10 % of the clips
-    val_seed: int = Field(0, ge=0)  # draws them; apart from the trial's seed: all trials meet the same clips
 
 
 def of_its_own_class(value: Any, info: Any) -> Any:  # info: ValidationInfo, which executed annotations cannot check
