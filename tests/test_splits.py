@@ -102,12 +102,12 @@ def test_each_opening_is_one_line_of_the_ledger(tiny, tmp_path):
 
 
 def test_the_side_that_the_source_gives_is_a_split(tmp_path):
-    sides = [replace(clip, side=TEST if clip.subject > 4 else TRAIN, subject=-1) for clip in tiny_clips()]
+    sides = [replace(clip, sides={"given": TEST if clip.subject > 4 else TRAIN}, subject=-1) for clip in tiny_clips()]
     opened = tiny_store(tmp_path / "a.arrow", sides, name="anything")
     assert splits.available(opened) == ["given"]
     assert splits.sizes(opened, "given") == (36, 18)
     np.testing.assert_array_equal(
-        splits.open_test(opened, "given", reader="test", ledger=None).standard, np.flatnonzero(opened.side == TEST)
+        splits.open_test(opened, "given", reader="test", ledger=None).standard, np.flatnonzero(opened.sides["given"] == TEST)
     )
 
 
@@ -131,7 +131,7 @@ def test_a_store_of_test_clips_alone_still_tells_its_sizes(tmp_path):
 
 
 def test_one_clip_a_class_leaves_nobody_to_validate_on(tmp_path):
-    sides = [replace(clip, side=TRAIN, subject=-1) for clip in tiny_clips(subjects=1, cameras=1)]
+    sides = [replace(clip, sides={"given": TRAIN}, subject=-1) for clip in tiny_clips(subjects=1, cameras=1)]
     opened = tiny_store(tmp_path / "a.arrow", sides, name="anything")
     with (
         pytest.warns(UserWarning, match="does not know its subjects"),

@@ -67,7 +67,7 @@ def available(store: Store) -> list[str]:
     """The splits that this store can serve."""
     named = protocols().get(store.name, {})
     found = [split for split, rule in named.items() if (getattr(store, rule["by"]) != UNKNOWN).all()]
-    return found + (["given"] if (store.side != UNKNOWN).all() else [])
+    return found + [name for name, side in store.sides.items() if name not in found and (side != UNKNOWN).all()]
 
 
 def select(store: Store, split: str, val_subjects: int, seed: int) -> Selection:
@@ -135,8 +135,9 @@ def _training_side(store: Store, split: str) -> NDArray[np.bool_]:
             f'{store.name} cannot be split by "{split}": {why}{near(split, options)} '
             f"(this store serves {', '.join(options) or 'none'})"
         )
-    if split == "given":
-        train = store.side == TRAIN
+    rule = protocols().get(store.name, {}).get(split)
+    if rule is None or (getattr(store, rule["by"]) == UNKNOWN).any():
+        train = store.sides[split] == TRAIN
     else:
         train = trains(store.name, split, getattr(store, protocols()[store.name][split]["by"]))
     return train

@@ -1,34 +1,25 @@
 """The store: one memory-mapped Arrow file a data set. Opening it copies nothing, however many trials read it.
 
-The file holds one record batch with one row a clip. Its first column, `joints`, is a list column, so all coordinates
-lie back to back in one float32 buffer and the column's own offsets say where each clip begins. The schema metadata
-holds the layout, the classes, the transforms and the fingerprint, a sha256 over the metadata and every other column.
-Those columns include a digest of each clip's coordinates, so the fingerprint covers the coordinates too: opening
-checks it in milliseconds, and `Store.verify` reads every byte.
+skelray.data.arrow says how the file is laid out. Opening checks the fingerprint in milliseconds; `Store.verify` reads
+every byte.
 """
 
-import hashlib
 import json
-import mmap
-import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, SupportsIndex
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float32
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-from skelray.data.clip import Clip
+from skelray.data.arrow import DIGEST, GIVEN, NUMBERS, SIDE, VERSIONS, Writer, digest, extras, fingerprint
+from skelray.data.clip import UNKNOWN, Clip
 from skelray.errors import BadInput
 from skelray.skeletons import Skeleton
-
-VERSION = 1
-NUMBERS = ("label", "subject", "camera", "setup", "replication", "side", "bodies", "frames")  # int32 columns
-DIGEST = 32  # hexadecimal digits: 128 bits of a sha256
 
 
 class Store:
@@ -39,12 +30,13 @@ class Store:
     camera: NDArray[np.int32]
     setup: NDArray[np.int32]
     replication: NDArray[np.int32]
-    side: NDArray[np.int32]  # 0 train, 1 test, where the source itself says so
+    recording: NDArray[np.int32]  # clips cut from one recording, or from its other views, share it
+    sides: dict[str, NDArray[np.int32]]  # split -> 0 train, 1 test, for each split that the source itself gives
     bodies: NDArray[np.int32]
     frames: NDArray[np.int32]
     offset: NDArray[np.int64]  # first row of each clip
     digest: NDArray[np.bytes_]  # equal for two clips exactly when their coordinates are equal
-    rows: Float32[np.ndarray, "R V C"]  # body-major: clip i holds bodies[i] * frames[i] rows from offset[i] on
+    rows: Float[np.ndarray, "R V C"]  # body-major: clip i holds bodies[i] * frames[i] rows from offset[i] on
 
     def __init__(self, path: Path, batch: pa.RecordBatch, header: dict[str, Any]):
         self.path = path
@@ -53,9 +45,18 @@ class Store:
         self.skeleton = Skeleton.model_validate(header["skeleton"])
         self.classes: tuple[str, ...] = tuple(header["classes"])
         self.transforms: tuple[str, ...] = tuple(header["transforms"])
+        self.about: dict[str, Any] = header.get("about", {})  # units, frame_rate, licence, reader, options
+        self.half = header["version"] == VERSIONS["float16"]  # coordinates are float16
         self._batch = batch
-        for name in NUMBERS:
-            setattr(self, name, batch.column(name).to_numpy(zero_copy_only=True))
+        columns = {name: batch.column(name).to_numpy(zero_copy_only=True) for name in (*NUMBERS, *extras(batch))}
+        columns.setdefault("recording", np.broadcast_to(np.int32(UNKNOWN), len(batch)))
+        given = {name.removeprefix(SIDE): side for name, side in columns.items() if name.startswith(SIDE)}
+        self.sides = {
+            name: side for name, side in {GIVEN: columns["side"], **given}.items() if (side != UNKNOWN).any()
+        }
+        for name in (*NUMBERS, "recording"):
+            if name != "side":
+                setattr(self, name, columns[name])
         self.digest = np.frombuffer(batch.column("digest").buffers()[1], f"S{DIGEST}", count=len(batch))
         joints = batch.column("joints")
         offsets = joints.offsets.to_numpy(zero_copy_only=True)
@@ -75,15 +76,15 @@ class Store:
         """The name of each clip in its source (made on first use, because text cannot lie in the file as numpy)."""
         return np.array(self._batch.column("clip_name").to_pylist(), dtype=object)
 
-    def joints(self, clip: SupportsIndex) -> Float32[np.ndarray, "M T V C"]:
-        """The coordinates of one clip."""
+    def joints(self, clip: SupportsIndex) -> Float[np.ndarray, "M T V C"]:
+        """The coordinates of one clip, float32 or float16 as they are stored."""
         start, bodies, frames = int(self.offset[clip]), int(self.bodies[clip]), int(self.frames[clip])
         return self.rows[start : start + bodies * frames].reshape(bodies, frames, *self.rows.shape[1:])
 
     def verify(self) -> None:
         """Read every coordinate. Raises BadInput naming the first clip that is not what was written."""
         for clip in range(self.clips):
-            if _digest(self.joints(clip)) != self.digest[clip]:
+            if digest(self.joints(clip)).encode() != self.digest[clip]:
                 raise BadInput(f"{self.path}: the coordinates of {self.clip_name[clip]} changed since they were stored")
 
 
@@ -97,8 +98,9 @@ def open(path: Path) -> Store:
         if raw is None:
             raise BadInput(f"{path} is an Arrow file, but not a skelray store")
         header = json.loads(raw)
-        if header["version"] != VERSION:
-            raise BadInput(f"{path}: store version {header['version']}, this skelray reads {VERSION}; import it again")
+        if header["version"] not in VERSIONS.values():
+            known = " and ".join(map(str, VERSIONS.values()))
+            raise BadInput(f"{path}: store version {header['version']}, this skelray reads {known}; import it again")
         if reader.num_record_batches != 1:
             raise ValueError("more than one record batch")
         batch = reader.get_batch(0)
@@ -118,98 +120,30 @@ def write(
     name: str,
     classes: Iterable[str],
     transforms: Iterable[str] = (),
+    *,
+    half: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a store in bounded memory; it appears under `path` whole or not at all. Raises BadInput for a bad clip."""
+    """Write a store in bounded memory; it appears under `path` whole or not at all. Raises BadInput for a bad clip.
+
+    `half`: float16 coordinates. `about`: what else is known, as `Store.about` gives it back; not in the fingerprint.
+    """
+    header = {"name": name, "classes": list(classes), "transforms": list(transforms), "about": dict(about or {})}
     try:
-        if path.is_dir():
-            raise BadInput(f"{path} is a folder; name a file for the store")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, clips, skeleton, name, tuple(classes), transforms)
+        prepare(path)
+        # The raw file has no name, so even a killed write leaves nothing of it behind.
+        with tempfile.TemporaryFile(dir=path.parent) as raw:
+            writer = Writer(raw, skeleton, half)
+            for clip in clips:
+                clip.check(skeleton, len(header["classes"]))
+                writer.add(clip)
+            writer.finish(path, header)
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error}") from error
 
 
-def _write(
-    path: Path,
-    clips: Iterable[Clip],
-    skeleton: Skeleton,
-    name: str,
-    classes: tuple[str, ...],
-    transforms: Iterable[str],
-) -> None:
-    columns: dict[str, list[Any]] = {key: [] for key in ("clip_name", "digest", *NUMBERS)}
-    # The raw file has no name, so even a killed write leaves nothing of it behind.
-    with tempfile.TemporaryFile(dir=path.parent) as raw:
-        for clip in clips:
-            clip.check(skeleton, len(classes))
-            joints = np.ascontiguousarray(clip.joints, dtype="<f4")
-            raw.write(joints.data)
-            for key in ("clip_name", "label", "subject", "camera", "setup", "replication"):
-                columns[key].append(getattr(clip, key))
-            columns["side"].append(clip.sides.get("given", -1))
-            columns["bodies"].append(joints.shape[0])
-            columns["frames"].append(joints.shape[1])
-            columns["digest"].append(_digest(joints))
-        raw.flush()
-        if not columns["label"]:
-            raise BadInput(f"{path}: no clip to store")
-        mapped = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)  # goes with the last array that lies in it
-        header = {
-            "version": VERSION,
-            "name": name,
-            "skeleton": skeleton.model_dump(mode="json"),
-            "classes": list(classes),
-            "transforms": list(transforms),
-        }
-        _write_arrow(path, _record_batch(columns, pa.py_buffer(mapped), skeleton), header)
-
-
-def fingerprint(header: dict[str, Any], batch: pa.RecordBatch) -> str:
-    """The sha256 over all that a store says: header, columns and, by their digests, coordinates."""
-    told = {key: header[key] for key in ("version", "name", "skeleton", "classes", "transforms")}
-    total = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for key in NUMBERS:
-        total.update(f"\n{key}\n".encode())
-        total.update(batch.column(key).to_numpy(zero_copy_only=True).astype("<i4", copy=False).data)
-    total.update(np.frombuffer(batch.column("digest").buffers()[1], np.uint8, count=DIGEST * len(batch)).data)
-    total.update("\n".join(batch.column("clip_name").to_pylist()).encode())
-    return total.hexdigest()
-
-
-def _digest(joints: Float32[np.ndarray, "M T V C"]) -> bytes:
-    whole = hashlib.sha256(repr(joints.shape).encode())
-    whole.update(joints.data)
-    return whole.hexdigest()[:DIGEST].encode()
-
-
-def _record_batch(columns: dict[str, list[Any]], coordinates: pa.Buffer, skeleton: Skeleton) -> pa.RecordBatch:
-    width = len(skeleton.joints) * skeleton.channels
-    lengths = np.array(columns["bodies"], np.int64) * np.array(columns["frames"], np.int64)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    flat = pa.Array.from_buffers(pa.float32(), int(offsets[-1]) * width, [None, coordinates])
-    rows = pa.FixedSizeListArray.from_arrays(flat, width)
-    # The coordinates come first: a byte lost or added among them moves every other column, which opening notices.
-    arrays = {
-        "joints": pa.LargeListArray.from_arrays(pa.array(offsets), rows),
-        "clip_name": pa.array(columns["clip_name"], pa.large_string()),
-        "digest": pa.array(columns["digest"], pa.binary(DIGEST)),
-        **{key: pa.array(columns[key], pa.int32()) for key in NUMBERS},
-    }
-    return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
-
-
-def _write_arrow(path: Path, batch: pa.RecordBatch, header: dict[str, Any]) -> None:
-    header = {**header, "fingerprint": fingerprint(header, batch)}
-    batch = batch.replace_schema_metadata({"skelray": json.dumps(header)})
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with pa.ipc.new_file(pa.PythonFile(file), batch.schema) as writer:
-                writer.write_batch(batch)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
+def prepare(path: Path) -> None:
+    """Make the folder of a new store. Raises BadInput when the path is a folder; OSError when it cannot be written."""
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; name a file for the store")
+    path.parent.mkdir(parents=True, exist_ok=True)
