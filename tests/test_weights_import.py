@@ -132,8 +132,10 @@ def test_wrappings_come_off(wrap, tmp_path):
 
 
 def test_the_layout_of_the_joints_follows_from_their_number(tmp_path):
-    made = weights.import_("mamp", saved(released.mamp(joints=20), tmp_path), tmp_path / "out", heads=HEADS)
-    assert made.skeleton == skeletons.layout("kinect20")
+    made = weights.import_("mamp", saved(released.mamp(joints=25), tmp_path), tmp_path / "out", heads=HEADS)
+    assert made.skeleton == skeletons.layout("kinect25")
+    with pytest.raises(BadInput, match=r"20 joints .*name their layout with --skeleton \(kinect20 or utd20\)"):
+        weights.import_("mamp", saved(released.mamp(joints=20), tmp_path), tmp_path / "other", heads=HEADS)
     with pytest.raises(BadInput, match="21 joints of 3 coordinates; name their layout with --skeleton"):
         weights.import_("mamp", saved(released.mamp(joints=21), tmp_path), tmp_path / "other", heads=HEADS)
     with pytest.raises(BadInput, match="20 joints of 3 coordinates, kinect25 has 25"):

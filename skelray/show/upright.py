@@ -8,7 +8,7 @@ from jaxtyping import Float
 from skelray.data.store import Store
 from skelray.skeletons import Skeleton
 
-ABOVE, BELOW = ("head", "neck", "shoulder_center", "chest"), ("foot", "ankle", "hip", "spine_base")
+ABOVE, BELOW = ("head", "nose", "neck", "shoulder_center", "chest"), ("foot", "ankle", "hip", "spine_base")
 ENOUGH = 256  # clips that are asked
 
 

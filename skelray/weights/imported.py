@@ -178,7 +178,8 @@ def jointed(joints: int, channels: int, name: str | None, file: Path) -> Skeleto
             raise BadInput(f"{file} has {joints} joints of {channels} coordinates, {name} has {len(chosen.joints)}")
         return chosen
     if len(fitting) != 1:
-        raise BadInput(f"{file} has {joints} joints of {channels} coordinates; name their layout with --skeleton")
+        told = f" ({' or '.join(each.name for each in fitting)})" if fitting else ""
+        raise BadInput(f"{file} has {joints} joints of {channels} coordinates; name their layout with --skeleton{told}")
     return fitting[0]
 
 
