@@ -118,7 +118,7 @@ def test_a_circle_away_from_the_root_is_found_from_a_joint_that_hangs_on_it():
 
 def test_an_unknown_layout_is_refused_with_the_nearest():
     with pytest.raises(
-        BadInput, match=r"no skeleton layout 'coco18'; did you mean \"coco17\" \(there are kinect25, .*jh"
+        BadInput, match=r"no skeleton layout 'coco18'; did you mean .coco17.\? \(there are kinect25, .*jh"
     ):
         layout("coco18")
 
