@@ -1,8 +1,10 @@
 """Addressed randomness: every random stream is named by its purpose, never by the order of drawing."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # whoever asks for a seed alone, as readers do in their processes, does not wait for torch
+    import torch
 
 
 def seed_for(run: int, *purpose: str | int) -> int:
@@ -11,6 +13,8 @@ def seed_for(run: int, *purpose: str | int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def generator(run: int, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+def generator(run: int, *purpose: str | int, device: "torch.device | str" = "cpu") -> "torch.Generator":
     """A fresh torch generator for one stream, on the device where its numbers are used."""
+    import torch
+
     return torch.Generator(device=device).manual_seed(seed_for(run, *purpose))

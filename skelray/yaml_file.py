@@ -138,6 +138,11 @@ def read(path: str | Path) -> Document:
         missing = isinstance(error, FileNotFoundError) and path.parent.is_dir()
         hint = near(path.name, [other.name for other in path.parent.glob("*.yaml")]) if missing else ""
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}{hint}") from None
+    return document(content, path)
+
+
+def document(content: bytes, path: Path) -> Document:
+    """A YAML file by its contents; `path` is where a user finds it. Raises BadInput when it is torn or not YAML."""
     where: dict[str, str] = {}
     data = _parse(content, str(path), where)
     data = {} if data is None else data
