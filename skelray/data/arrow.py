@@ -48,7 +48,7 @@ class Writer:
         if self.kind == "float16" and not np.isfinite(joints).all():
             raise BadInput(f"{clip.clip_name}: a coordinate beyond 65,504 does not fit into float16; leave out --half")
         self.raw.write(joints.data)
-        row = {key: int(getattr(clip, key)) for key in OF_THE_CLIP}
+        row: Row = {key: int(getattr(clip, key)) for key in OF_THE_CLIP}
         row |= {"clip_name": clip.clip_name, "sides": {name: int(side) for name, side in clip.sides.items()}}
         row |= {"bodies": joints.shape[0], "frames": joints.shape[1], "digest": digest(joints)}
         self.rows.append(row)

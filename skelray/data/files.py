@@ -14,6 +14,8 @@ from skelray.errors import BadInput
 LARGEST = 1 << 28  # bytes of a file that is read at once: 256 MiB
 TIGHTEST = 1000  # times that a packed file may grow; deflate itself cannot do more than 1,032
 BETWEEN = "!"
+# What reading a damaged, encrypted or vanished file raises.
+DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Files:
                 return _read_plain(self.inside(name), where, largest)
             member = name.partition(BETWEEN)[2] if self.root.is_dir() else name
             return _read_packed(self._outer(name), member, where, largest)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, KeyError) as error:
+        except DAMAGE as error:
             raise BadInput(f"{where}: cannot be read ({error})") from error
 
     def inside(self, name: str) -> Path:
