@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from test_readers import npz, nw_ucla_file
+from test_readers import nw_ucla_file
 from typer.testing import CliRunner
+from written_npz import npz
 
 from skelray.cli import data
 from skelray.errors import BadInput

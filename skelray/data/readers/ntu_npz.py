@@ -1,114 +1,189 @@
 """NTU RGB+D 60 and 120 as the arrays everybody has: an .npz with x_train, y_train, x_test, y_test.
 
-x_* is float (N, T, 150): two bodies x 25 joints x (x, y, z) in metres, zeros after the last frame; y_* is one-hot.
-The source says on which side of its own protocol a clip lies (split "given") and nothing about subject, camera or
-setup. A second body is kept as delivered: all zeros means absent (NTU-60), a copy of the first stays (NTU-120).
+x_* is (N, T, 150): two bodies x 25 joints x (x, y, z) in metres, zeros after the last frame; y_* is one-hot. Files of
+the CTR-GCN kind are the same; what is seen beside them is read too: x_* as (N, 3, T, 25, bodies), as ST-GCN's feeders
+hold it, and y_* as one whole number a clip, whose classes then come from the file name, or from `classes`.
+
+The source says on which side of its own protocol a clip lies and nothing about subject, camera or setup. That side is
+the split "given"; where the file name says which protocol it is (NTU60_CS, NTU120_XSet), the split has that name too.
+A second body is kept as delivered: all zeros means absent (NTU-60), a copy of the first stays (NTU-120).
 The arrays are read clip by clip, so a file far larger than the memory can be imported.
 """
 
-import warnings
+import re
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from skelray import skeletons
-from skelray.data.clip import TEST, TRAIN, Clip, DataSet
+from skelray.data import npz
+from skelray.data.clip import TEST, TRAIN, Clip
+from skelray.data.files import Files
+from skelray.data.source import DataSet, Loaded
 from skelray.errors import BadInput
+from skelray.schema import Strict
 
-Member = IO[bytes] | zipfile.ZipExtFile  # the second is the first, which executed annotations do not know
 SIDES = {"train": TRAIN, "test": TEST}
-WIDTH = 150  # 2 bodies x 25 joints x 3 coordinates
-DAMAGE = (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError)  # what reading a damaged member raises
+JOINTS, CHANNELS, BODIES = 25, 3, 2
+LARGEST = 1 << 28  # bytes of the labels of a side, or of one clip: 300 frames are 180,000
+MOST_CLASSES = 10_000
 NAMES = {60: "ntu60", 120: "ntu120"}  # classes -> store
+PROTOCOLS = {  # a word of the file name -> the split
+    **dict.fromkeys(("cs", "csub", "xsub"), "xsub"),
+    **dict.fromkeys(("cv", "cview", "xview"), "xview"),
+    **dict.fromkeys(("cset", "xset"), "xset"),
+}
+PART = re.compile(r"x_(train|test)\[(\d+)\]")
+EMPTY = "a clip without a frame"
+LICENCE = (
+    "NTU RGB+D is for academic research on request, and its data and what is made of them may not be passed on: "
+    "https://rose1.ntu.edu.sg/dataset/actionRecognition/"
+)
 
 
-def read(source: Path) -> DataSet:
+class Options(Strict):
+    """What the arrays themselves do not tell."""
+
+    classes: int = Field(
+        0, ge=0, le=MOST_CLASSES, description="number of classes, where labels are whole numbers; 0: found"
+    )
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """Where the clips lie, and what is known of each: all that another process needs."""
+
+    source: Path
+    labels: dict[str, NDArray[np.int64]]
+    splits: tuple[str, ...]
+
+
+def read(source: Path, options: Options = Options()) -> DataSet:
     """The data set in one .npz file; an empty side is no error."""
-    try:
-        with zipfile.ZipFile(source) as archive:
-            missing = [f"{letter}_{side}" for letter in "xy" for side in SIDES if not _has(archive, letter, side)]
-            if missing:
-                raise BadInput(f"{source}: no array {', '.join(missing)} (it needs x_train, y_train, x_test, y_test)")
-            labels = {side: _labels(archive, source, side) for side in SIDES}
-            for side in SIDES:
-                with archive.open(f"x_{side}.npy") as file:
-                    (clips, *_), _dtype = _header(file, source, f"x_{side}")
-                if clips != len(labels[side][0]):
-                    raise BadInput(f"{source}: x_{side} has {clips} clips, y_{side} {len(labels[side][0])}")
-    except (zipfile.BadZipFile, OSError) as error:
-        raise BadInput(f"{source}: not a whole .npz file ({error})") from error
-    classes = max(width for _, width in labels.values())
-    if any(width not in (0, classes) for _, width in labels.values()):
-        raise BadInput(f"{source}: y_train and y_test differ in their number of classes")
-    names = tuple(f"A{number:03}" for number in range(1, classes + 1))
-    clips_of_both = _clips(source, {side: label for side, (label, _) in labels.items()})
-    transforms = ("origin and preprocessing: as delivered in the npz",)
-    return DataSet(NAMES.get(classes, source.stem), skeletons.layout("kinect25"), names, transforms, clips_of_both)
+    with npz.archive(source) as archive:
+        held = npz.names(archive)
+        missing = [name for name in (f"{letter}_{side}" for letter in "xy" for side in SIDES) if name not in held]
+        if missing:
+            raise BadInput(f"{source}: no array {', '.join(missing)} (it needs x_train, y_train, x_test, y_test)")
+        told = {side: _labels(archive, source, side) for side in SIDES}
+        for side, (label, _) in told.items():
+            with closing(_rows(archive, source, side)) as rows:
+                if rows.shape[0] != len(label):
+                    raise BadInput(f"{source}: x_{side} has {rows.shape[0]} clips, y_{side} {len(label)}")
+    classes = _classes(source, told, options)
+    arrays = _Arrays(source, {side: label for side, (label, _) in told.items()}, _splits(source))
+    return DataSet(
+        NAMES.get(classes, source.stem),
+        skeletons.layout("kinect25"),
+        tuple(f"A{number:03}" for number in range(1, classes + 1)),
+        [f"x_{side}[{number}]" for side in SIDES for number in range(len(arrays.labels[side]))],
+        partial(_load, arrays),
+        together=True,
+        stamp=Files(source).stamp,
+        notes=("origin and preprocessing: as delivered in the npz",),
+        frame_rate=30.0,
+        licence=LICENCE,
+    )
 
 
-def _has(archive: zipfile.ZipFile, letter: str, side: str) -> bool:
-    return f"{letter}_{side}.npy" in archive.namelist()
+def _splits(source: Path) -> tuple[str, ...]:
+    words = re.split(r"[^a-z]+", source.stem.lower())
+    return ("given", *dict.fromkeys(PROTOCOLS[word] for word in words if word in PROTOCOLS))
 
 
-def _header(file: Member, source: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
-    """Shape and type of the array that begins here; the file stands at its first number afterwards."""
-    try:
-        version = np.lib.format.read_magic(file)
-        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = reader(file)
-    except DAMAGE as error:
-        raise BadInput(f"{source}: {name} is not a whole numpy array ({error})") from error
-    if name.startswith("x") and (len(shape) != 3 or shape[2] != WIDTH):
-        raise BadInput(f"{source}: {name} has the shape {list(shape)}, not [clips, frames, {WIDTH}]")
-    if fortran or dtype.kind not in "fiub":
-        raise BadInput(f"{source}: {name} must hold plain numbers in C order, not {dtype}")
-    return shape, dtype
+def _rows(archive: zipfile.ZipFile, source: Path, side: str) -> npz.Rows:
+    """The clips of a side. Raises BadInput for arrays of another shape."""
+    rows = npz.Rows(archive, source, f"x_{side}")
+    flat = len(rows.shape) == 3 and rows.shape[2] == BODIES * JOINTS * CHANNELS
+    named = len(rows.shape) == 5 and rows.shape[1::2] == (CHANNELS, JOINTS) and rows.shape[4] in range(1, BODIES + 1)
+    if not (flat or named):
+        raise BadInput(
+            f"{source}: x_{side} has the shape {list(rows.shape)}, "
+            f"not [clips, frames, {BODIES * JOINTS * CHANNELS}] or [clips, {CHANNELS}, frames, {JOINTS}, {BODIES}]"
+        )
+    if rows.row_bytes > LARGEST:
+        raise BadInput(f"{source}: x_{side} has clips of {rows.row_bytes:,} bytes, which no recording has")
+    return rows
 
 
 def _labels(archive: zipfile.ZipFile, source: Path, side: str) -> tuple[NDArray[np.int64], int]:
-    with archive.open(f"y_{side}.npy") as file:
-        shape, dtype = _header(file, source, f"y_{side}")
-        if len(shape) != 2:
-            raise BadInput(f"{source}: y_{side} has the shape {list(shape)}, not [clips, classes]")
-        hot = _numbers(file, shape, dtype, source, f"y_{side}")
-    wrong = np.flatnonzero((hot != 0).sum(1) != 1)
+    """The class of each clip, and how many classes there are: 0 where the array does not tell."""
+    name = f"y_{side}"
+    with closing(npz.Rows(archive, source, name)) as rows:
+        if len(rows.shape) not in (1, 2):
+            raise BadInput(f"{source}: {name} has the shape {list(rows.shape)}, not [clips, classes] or [clips]")
+        if rows.shape[0] * rows.row_bytes > LARGEST:
+            raise BadInput(f"{source}: {name} has the shape {list(rows.shape)}, which is too large for labels")
+        told: NDArray[Any] = rows.read(rows.shape[0])
+    if len(rows.shape) == 1:
+        wrong = np.flatnonzero((told != np.floor(told)) | (told < 0) | (told >= MOST_CLASSES))
+        if len(wrong):
+            raise BadInput(f"{source}: {name}[{wrong[0]}] is {told[wrong[0]]}, not a class counted from 0")
+        return told.astype(np.int64), 0
+    wrong = np.flatnonzero((told != 0).sum(1) != 1)
     if len(wrong):
-        raise BadInput(f"{source}: y_{side}[{wrong[0]}] is not one-hot")
-    return hot.argmax(1) if shape[0] else np.zeros(0, np.int64), shape[1]
+        raise BadInput(f"{source}: {name}[{wrong[0]}] is not one-hot")
+    if len(told) and rows.shape[1] > MOST_CLASSES:
+        raise BadInput(f"{source}: {name} has {rows.shape[1]} classes; {MOST_CLASSES} is the most")
+    return told.argmax(1) if len(told) else np.zeros(0, np.int64), rows.shape[1]
 
 
-def _numbers(
-    file: Member, shape: tuple[int, ...], dtype: np.dtype[np.generic], source: Path, name: str
-) -> NDArray[np.generic]:
+def _classes(source: Path, told: dict[str, tuple[NDArray[np.int64], int]], options: Options) -> int:
+    widths = {width for _, width in told.values() if width}
+    if len(widths) > 1:
+        raise BadInput(f"{source}: y_train and y_test differ in their number of classes")
+    least = max((int(label.max()) + 1 for label, _ in told.values() if len(label)), default=0)
+    named = re.match(r"ntu_?(60|120)", source.stem.lower())
+    (width,) = widths or {0}
+    classes = options.classes or width or (int(named[1]) if named else least)
+    if classes < least or classes != (width or classes):
+        raise BadInput(f"{source}: has {width or least} classes, not {classes}; set classes to the right number")
+    return classes
+
+
+def _load(arrays: _Arrays, parts: Sequence[str]) -> Iterator[Loaded]:
+    """One clip a part; the archive is opened once and passed over up to the first of them."""
+    places = [(match[1], int(match[2])) for match in map(PART.fullmatch, parts) if match]
+    given = 0
     try:
-        raw = file.read(int(np.prod(shape)) * dtype.itemsize)
-        return np.frombuffer(raw, dtype).reshape(shape)
-    except DAMAGE as error:
-        raise BadInput(f"{source}: {name} ends too early or is damaged") from error
+        with npz.archive(arrays.source) as archive:
+            for side, group in groupby(places, key=lambda place: place[0]):
+                numbers = [number for _, number in group]
+                with closing(_rows(archive, arrays.source, side)) as rows:
+                    rows.skip(numbers[0])
+                    for number in numbers:
+                        yield _part(arrays, rows, side, number)
+                        given += 1
+    except BadInput as error:
+        for _ in places[given:]:
+            yield Loaded(error=str(error))
 
 
-def _clips(source: Path, labels: dict[str, NDArray[np.int64]]) -> Iterator[Clip]:
-    empty = []
-    with zipfile.ZipFile(source) as archive:
-        for side, label in labels.items():
-            with archive.open(f"x_{side}.npy") as file:
-                shape, dtype = _header(file, source, f"x_{side}")
-                for number in range(shape[0]):
-                    name = f"x_{side}[{number}]"
-                    x = _numbers(file, shape[1:], dtype, source, name).astype(np.float32)
-                    if not np.isfinite(x).all():
-                        raise BadInput(f"{source}: {name} holds a coordinate that is not finite")
-                    filled = np.flatnonzero(x.any(1))
-                    if not len(filled):
-                        empty.append(name)
-                        continue
-                    joints = x[: filled[-1] + 1].reshape(-1, 2, 25, 3).transpose(1, 0, 2, 3)
-                    bodies = 2 if joints[1].any() else 1
-                    yield Clip(f"{side}-{number:06}", joints[:bodies], int(label[number]), side=SIDES[side])
-    if empty:
-        warnings.warn(f"{source}: {len(empty)} clips without a frame were left out ({empty[0]}, ...)", stacklevel=1)
+def _part(arrays: _Arrays, rows: npz.Rows, side: str, number: int) -> Loaded:
+    try:
+        (x,) = rows.read(1)
+    except BadInput as error:
+        return Loaded(error=str(error))
+    clip_name = f"{side}-{number:06}"
+    with np.errstate(over="ignore"):  # said below, with the clip
+        x = x.astype(np.float32)
+    if not np.isfinite(x).all():
+        return Loaded(error=f"{rows.where}[{number}] holds a coordinate that is not finite")
+    flat = x.ndim == 2  # else (C, T, V, M)
+    joints = x.reshape(-1, BODIES, JOINTS, CHANNELS).transpose(1, 0, 2, 3) if flat else x.transpose(3, 1, 2, 0)
+    filled = np.flatnonzero(joints.any((0, 2, 3)))
+    if not len(filled):
+        return Loaded(dropped=[(clip_name, EMPTY)])
+    joints = joints[:, : filled[-1] + 1]
+    joints = joints[: 2 if joints[1:].any() else 1]
+    sides = dict.fromkeys(arrays.splits, SIDES[side])
+    return Loaded([Clip(clip_name, joints, int(arrays.labels[side][number]), sides=sides)])
