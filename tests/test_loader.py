@@ -1,15 +1,18 @@
 """Batches: pure functions of the step, the same whatever the number of workers, resampled as torch does it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_store import tiny_store
+from tiny_store import CLASSES, tiny_clips, tiny_store
 from torch.nn import functional
 
+from skelray import skeletons
 from skelray.batch import View, test_view
-from skelray.data import loader
+from skelray.data import loader, store
 from skelray.errors import BadInput
 from skelray.rng import generator
 
@@ -172,3 +175,16 @@ def test_every_device_sees_the_same_batches(pool, device, resident):
         torch.testing.assert_close(a, b.cpu(), atol=1e-5, rtol=1e-4)
     assert torch.equal(one.present, other.present.cpu())
     assert torch.equal(one.label, other.label.cpu())
+
+
+def test_a_float16_store_gives_the_batches_of_its_float32_twin_up_to_its_rounding(tmp_path):
+    clips = tiny_clips()
+    path = tmp_path / "half.arrow"
+    store.write(path, clips, skeletons.layout("kinect20"), "nw-ucla", CLASSES, ("as drawn",), half=True)
+    rounded = [replace(clip, joints=clip.joints.astype(np.float16).astype(np.float32)) for clip in clips]
+    twins = loader.Pool(store.open(path)), loader.Pool(tiny_store(tmp_path / "whole.arrow", rounded))
+    views = [View(frames=12), View(frames=8, crop=(0.3, 0.6), crop_minimum=4, augment=(), within=0, origin=2)]
+    half, whole = (loader.Loader(pool, np.arange(50), views, seed=0).batch(3, 8) for pool in twins)
+    for one, other in zip(half.views, whole.views, strict=True):
+        assert one.dtype == torch.float32
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

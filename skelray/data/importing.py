@@ -82,7 +82,7 @@ def run(
     without a clip, and when another import makes the same store.
     """
     told = {"units": found.units, "frame_rate": found.frame_rate, "licence": found.licence}
-    header = {"name": found.name, "classes": list(found.classes), "transforms": list(found.transforms)}
+    header: dict[str, Any] = {"name": found.name, "classes": list(found.classes), "transforms": list(found.transforms)}
     header["about"] = {**{key: value for key, value in told.items() if value}, **about}
     plan = {**header, "source": source, "half": half, "skeleton": found.skeleton.model_dump(mode="json")}
     report = Report(source, len(found.parts))

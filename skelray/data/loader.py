@@ -70,7 +70,7 @@ class Pool:
         x = resample(self.rows, first, long, present, frames, place)
         if origin is not None:
             joints = self.store.rows.shape[1]
-            starts = self.rows.unflatten(1, (joints, -1))[begin, origin].unflatten(0, (len(clips), -1))
+            starts = self.rows.unflatten(1, (joints, -1))[begin, origin].float().unflatten(0, (len(clips), -1))
             away = (starts - starts[:, :1]).flatten(0, 1) * present[:, None]
             x = (x.unflatten(2, (joints, -1)) - away[:, None, None]).flatten(2)
         if not self.resident:
@@ -181,6 +181,10 @@ def resample(
     left = place.long()
     right = (left + 1).minimum((length - 1)[:, None])
     weight = place - left
+    if rows.dtype != torch.float32:  # a sum in float16 would round once more
+        before, after = (rows[(first[:, None] + side).flatten()].float() for side in (left, right))
+        mixed = torch.lerp(before, after, weight.flatten()[:, None]).view(len(first), frames, -1)
+        return mixed * present[:, None, None]
     # Two rows a frame, weighed and added while they are read: no copy of either neighbour is made.
     pairs = torch.stack([left, right], -1).add_(first[:, None, None]).view(-1, 2)
     shares = torch.stack([1 - weight, weight], -1).mul_(present[:, None, None]).view(-1, 2)

@@ -51,9 +51,7 @@ class Store:
         columns = {name: batch.column(name).to_numpy(zero_copy_only=True) for name in (*NUMBERS, *extras(batch))}
         columns.setdefault("recording", np.broadcast_to(np.int32(UNKNOWN), len(batch)))
         given = {name.removeprefix(SIDE): side for name, side in columns.items() if name.startswith(SIDE)}
-        self.sides = {
-            name: side for name, side in {GIVEN: columns["side"], **given}.items() if (side != UNKNOWN).any()
-        }
+        self.sides = {name: side for name, side in {GIVEN: columns["side"], **given}.items() if (side != UNKNOWN).any()}
         for name in (*NUMBERS, "recording"):
             if name != "side":
                 setattr(self, name, columns[name])

@@ -55,7 +55,10 @@ class Unfinished:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if not self._raw.closed:
             self._sync()
+            empty = not self._rows and not self._writer.rows
             self._close()
+            if empty:  # nothing worth keeping
+                shutil.rmtree(self.folder)
 
     def restored(self, stop: bool) -> Iterator[tuple[str, Loaded]]:
         """The parts that are done, in order, without their clips; to be consumed before anything is added.

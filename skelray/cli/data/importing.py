@@ -36,7 +36,7 @@ def command(app: typer.Typer) -> None:
         store_: Annotated[
             str, typer.Argument(metavar="STORE", help="A name in the folder of stores, or a path ending in .arrow.")
         ],
-        set_: Annotated[list[str], typer.Option("--set", help="KEY=VALUE: a switch of the reader.")] = [],
+        set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE: a switch of the reader.")] = None,
         steps: Annotated[str, typer.Option(help="Alignment steps, as a,b; or none. Default: the reader's own.")] = "",
         allow_pickle: Annotated[bool, typer.Option(help="Open a pickle, reading plain arrays alone from it.")] = False,
         on_error: Annotated[OnError, typer.Option(help="At a part that cannot be read.")] = OnError.stop,
@@ -49,7 +49,7 @@ def command(app: typer.Typer) -> None:
         if not source.exists():
             raise BadInput(f"no source at {source}")
         path = locate.place(store_)
-        options = _options(module.Options, reader, set_, allow_pickle)
+        options = _options(module.Options, reader, set_ or [], allow_pickle)
         found: DataSet = module.read(source, options)
         if steps:
             found = found.aligned([] if steps == "none" else [step.strip() for step in steps.split(",")])
