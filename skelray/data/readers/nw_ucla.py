@@ -7,14 +7,16 @@ find them, and `splits.open_test` gives a clean test side beside the standard on
 import json
 import re
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from skelray import skeletons
 from skelray.data.clip import Clip
-from skelray.data.files import Files
+from skelray.data.files import Files, text
 from skelray.data.source import DataSet, Loaded, one_by_one
 from skelray.errors import BadInput
 from skelray.schema import Strict
@@ -32,7 +34,8 @@ ACTIONS = {  # number in the file name -> what is done; a class is the place in 
     12: "carry",
 }
 LICENCE = "no licence is published with the archive; ask its authors before you pass it on"
-NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)")
+LARGEST = 1 << 23  # bytes of a file; the longest real one has an eightieth of it
+NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
 
 
 class Options(Strict):
@@ -65,23 +68,54 @@ def _clip(files: Files, part: str) -> Loaded:
     if action not in ACTIONS:
         raise BadInput(f"{where}: no action {name[:3]} (there are {', '.join(f'a{a:02}' for a in ACTIONS)})")
     label = list(ACTIONS).index(action)
-    joints = _joints(files.read(part), where, name, label)
+    joints = _joints(text(files.read(part, LARGEST), where), where, name, label)
     return Loaded([Clip(name, joints, label, subject, camera, replication=replication)])
 
 
-def _joints(content: bytes, where: str, name: str, label: int) -> Float32[np.ndarray, "1 T V 3"]:
+def _joints(content: str, where: str, name: str, label: int) -> Float32[np.ndarray, "1 T V 3"]:
+    whole = _parsed(content, where)
+    if not isinstance(whole, dict) or not {"label", "skeletons"} <= set(whole):
+        raise _unlike(where, "an object without these keys" if isinstance(whole, dict) else "no object")
+    told, frames = whole["label"], whole["skeletons"]
     try:
-        whole = json.loads(content)
-        told, frames = whole["label"], whole["skeletons"]
-        joints = np.array(frames, np.float32)
+        kinds = set(map(type, chain.from_iterable(chain.from_iterable(frames))))
+        if not kinds <= {int, float}:
+            raise TypeError("a coordinate is not a number")  # numpy would take "1.5" and true for one
+        joints = np.array(frames, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _unlike(where, str(error)) from error
+    if joints.ndim != 3 or joints.shape[1:] != (20, 3):
+        raise BadInput(f"{where}: skeletons have the shape {list(joints.shape)}, not [frames, 20, 3]")
+    if type(told) is not int or told != label + 1:
+        raise BadInput(f"{where}: label {told!r}, but action {name[1:3]} is label {label + 1}")
+    with np.errstate(over="ignore"):
+        short = joints.astype(np.float32)
+    if not np.isfinite(short).all():
+        frame, joint, _ = np.argwhere(~np.isfinite(short))[0]
+        raise BadInput(f"{where}: frame {frame}, joint {joint}: a coordinate is not finite as float32")
+    return short[None]
+
+
+def _parsed(content: str, where: str) -> Any:
+    try:
+        return json.loads(content, parse_constant=partial(_refuse_constant, where), object_pairs_hook=_without_copies)
     except json.JSONDecodeError as error:
         raise BadInput(f"{where}:{error.lineno}: not whole JSON ({error.msg})") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f'{where}: not {{"label": n, "skeletons": [frame][20][3]}} ({error})') from error
-    if joints.ndim != 3 or joints.shape[1:] != (20, 3) or not len(joints):
-        raise BadInput(f"{where}: skeletons have the shape {list(joints.shape)}, not [frames, 20, 3]")
-    if told != label + 1:
-        raise BadInput(f"{where}: label {told!r}, but action {name[1:3]} is label {label + 1}")
-    if not np.isfinite(joints).all():
-        raise BadInput(f"{where}: a coordinate is not finite")
-    return joints[None]
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        raise BadInput(f"{where}: not JSON that can be read ({error})") from error
+
+
+def _refuse_constant(where: str, constant: str) -> float:
+    raise BadInput(f"{where}: {constant} is not finite, so it is no coordinate")
+
+
+def _without_copies(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
+    return found
+
+
+def _unlike(where: str, why: str) -> BadInput:
+    return BadInput(f'{where}: not {{"label": n, "skeletons": [frame][20][3]}} ({why})')
