@@ -42,7 +42,7 @@ def test_a_missing_store_is_refused_with_the_command_that_makes_it(stores):
 
 def test_a_known_store_that_is_not_here_is_not_taken_for_a_slip_of_the_pen(stores):
     with pytest.raises(
-        BadInput, match=r"no store named 'ntu60' at .*; make it with: .* ntu_npz SOURCE ntu60"
+        BadInput, match=r"no store named 'ntu60' at .*; make it with: .* ntu_skeleton SOURCE ntu60"
     ) as caught:
         locate.find("ntu60")
     assert "did you mean" not in str(caught.value)

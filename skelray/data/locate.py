@@ -8,7 +8,17 @@ from skelray.data import store, synthetic
 from skelray.errors import BadInput, near
 
 # store -> the reader that makes it
-READERS = {"nw-ucla": "nw_ucla", "ntu60": "ntu_npz", "ntu120": "ntu_npz", "pkummd2": "ntu_npz"}
+READERS = {
+    "nw-ucla": "nw_ucla",
+    "utd-mhad": "utd_mhad",
+    "msrc12": "msrc12",
+    "ntu60": "ntu_skeleton",
+    "ntu120": "ntu_skeleton",
+    "ntu60-2d": "pyskl",
+    "ntu120-2d": "pyskl",
+    "pkummd1": "pku_mmd",
+    "pkummd2": "pku_mmd",
+}
 
 
 def folder() -> Path:
