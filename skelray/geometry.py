@@ -1,4 +1,4 @@
-"""How a body is turned and mirrored. Pure functions, batched; the last axis is x, y, z in metres."""
+"""How a body is turned and mirrored. Pure functions, batched; the last axis is x, y and, unless flat, z in metres."""
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,12 @@ def rotations(angles: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3 3"]:
         [-sy, cy * sx, cy * cx],
     ]
     return torch.stack([torch.stack(row, 1) for row in rows], 1)
+
+
+def in_the_plane(angle: Float[Tensor, " N"]) -> Float[Tensor, "N 2 2"]:
+    """The rotation of x and y by each angle, in radians: what `rotations` does to them about z."""
+    cosine, sine = angle.cos(), angle.sin()
+    return torch.stack([cosine, -sine, sine, cosine], 1).unflatten(1, (2, 2))
 
 
 def about_axis(axis: Float[Tensor, "N 3"], angle: Float[Tensor, " N"]) -> Float[Tensor, "N 3 3"]:

@@ -64,9 +64,30 @@ def test_an_unknown_augmentation_is_refused_with_a_hint():
         augment.load("load")
 
 
-def test_rotate_refuses_two_coordinates():
-    with pytest.raises(BadInput, match="three coordinates"):
-        augment.rotate(torch.zeros(1, 1, 2, 3, 2), generator(0, "a"))
+def test_flat_bodies_turn_in_their_plane_as_deep_ones_do_about_z():
+    x = torch.randn(6, 2, 5, 4, 2, generator=generator(0, "x"))
+    deep = torch.cat([x, torch.ones(6, 2, 5, 4, 1)], -1)
+    about_z = augment.rotate.on(layout("coco17"), strength=(0.0, 0.0, 0.7))
+    turned = about_z(x, generator(1, "a"))
+    torch.testing.assert_close(turned, about_z(deep, generator(1, "a"))[..., :2])
+    assert not torch.allclose(turned, x, atol=0.05)
+    out_of_it = augment.rotate.on(layout("coco17"), strength=(0.7, 0.7, 0.0))
+    torch.testing.assert_close(out_of_it(x, generator(1, "a")), x)
+
+
+@pytest.mark.parametrize("name", ["coco17", "openpose18", "jhmdb15"])
+def test_every_augmentation_changes_flat_bodies_and_leaves_absent_ones(name):
+    body = layout(name)
+    x = torch.randn(50, 2, 6, len(body.joints), 2, generator=generator(0, "flat"))
+    x[1, 1] = 0
+    for each in augment.available():
+        changed = augment.load(each).on(body, chance=1.0)(x, generator(0, "a"))
+        assert changed.shape == x.shape
+        assert not changed[1, 1].any()
+        assert (changed != x)[:, 0].flatten(1).any(1).all(), each
+    mirrored = augment.mirror.on(body, chance=1.0)(x, generator(0, "a"))
+    left, right = body.mirror[0]
+    assert torch.equal(mirrored[..., left, :], x[..., right, :] * torch.tensor([-1.0, 1.0]))
 
 
 KINECT = layout("kinect25")

@@ -24,7 +24,7 @@ LAYOUTS = {
 def stored(name, folder):
     """Two clips of two frames, one and two bodies."""
     shape = 2, len(LAYOUTS[name].joints), LAYOUTS[name].channels
-    clips = [Clip(f"{n}", np.ones((n, *shape), np.float32), 0, subject=n, side=0) for n in (1, 2)]
+    clips = [Clip(f"{n}", np.ones((n, *shape), np.float32), 0, subject=n) for n in (1, 2)]
     store.write(folder / f"{name}.arrow", clips, LAYOUTS[name], name, ("walk",))
     return store.open(folder / f"{name}.arrow")
 
@@ -40,9 +40,7 @@ def plan(method, *sets):
         ("sjepa", "mine", [], "sjepa on mine: method.flip: 0 is due: the layout .mine. does not tell left from right"),
         ("sjepa", "flat", ["method.flip=0"], "method.rotation: 0 is due"),
         ("slim", "dot", [], "method.origin: origin 1 is no joint"),
-        ("gfp", "flat", [], "three coordinates a joint, not 2; take it out of method.augment"),
-        ("umd", "flat", [], "take it out of method.augment"),
-        ("macdiff", "flat", ["method.augment=[]", "method.standard=published"], "method.standard: the published"),
+        ("macdiff", "flat", ["method.standard=published"], "method.standard: the published"),
     ],
 )
 def test_what_a_layout_cannot_serve_is_refused_with_its_key(method, body, sets, told, tmp_path):
@@ -64,9 +62,8 @@ def test_every_method_can_be_had_for_every_layout(method, tmp_path):
     refuse_other_bodies(plan(method), stored("kinect", tmp_path))
     sets = ["method.flip=0", "method.rotation=0"] if method == "sjepa" else []
     sets += ["method.origin=0"] if method == "slim" else []
-    for body in ("mine", "dot"):
+    for body in ("mine", "dot", "flat"):
         refuse_other_bodies(plan(method, *sets), stored(body, tmp_path))
-    refuse_other_bodies(plan(method, *sets, "method.augment=[]"), stored("flat", tmp_path))
 
 
 def test_a_sweep_is_refused_before_anything_is_made(tmp_path, monkeypatch):

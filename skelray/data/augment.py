@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from skelray.errors import BadInput, near
-from skelray.geometry import limbs, mirrored, rotations, scaled
+from skelray.geometry import in_the_plane, limbs, mirrored, rotations, scaled
 from skelray.skeletons import Skeleton
 
 Strength = float | tuple[float, ...]
@@ -97,17 +97,17 @@ def _draw_angles(clips: int, generator: torch.Generator, way: Augmentation) -> F
 def _rotate(
     x: Float[Tensor, "N M T V C"], angles: Float[Tensor, "N 3"], way: Augmentation
 ) -> Float[Tensor, "N M T V C"]:
-    if x.shape[-1] != 3:
-        given = f"three coordinates a joint, not {x.shape[-1]}"
-        raise BadInput(f'the augmentation "rotate" needs {given}; take it out of method.augment')
+    many = x.shape[-1]
+    turns = rotations(angles) if many == 3 else in_the_plane(angles[:, 2])
     # Several joints are turned at once by a block-diagonal matrix: a product of width 24 is far faster than one of 3.
     together = math.gcd(x[0, ..., 0].numel(), 8)
     eye = torch.eye(together, device=x.device, dtype=x.dtype)
-    blocks = torch.einsum("gh,nij->ngihj", eye, rotations(angles).mT).reshape(len(x), 3 * together, 3 * together)
-    return torch.bmm(x.reshape(len(x), -1, 3 * together), blocks).view_as(x)
+    blocks = torch.einsum("gh,nij->ngihj", eye, turns.mT).reshape(len(x), many * together, many * together)
+    return torch.bmm(x.reshape(len(x), -1, many * together), blocks).view_as(x)
 
 
-# About the origin, one rotation Rz Ry Rx for all frames and bodies of a clip; the MAMP family's recipe.
+# About the origin, one rotation Rz Ry Rx for all frames and bodies of a clip; the MAMP family's recipe. Flat bodies
+# turn in their plane, by the angle about z.
 # Strength: the largest angle about each axis in radians, or one each for x, y and z (y is the vertical of a Kinect).
 rotate = Augmentation(_draw_angles, _rotate, strength=0.3)
 
