@@ -16,7 +16,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from torch import nn
 
 from skelray import atomic, checkpoint, evaluate, measure, methods
-from skelray.data import augment, locate, splits, store
+from skelray.data import augment, folds, locate, splits, store
 from skelray.data.config import DataConfig
 from skelray.data.loader import Loader, Pool
 from skelray.errors import BadInput, near
@@ -119,7 +119,7 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
             f"the store changed since the sweep began: {opened.path} has fingerprint {opened.fingerprint[:12]}, "
             f"it was {fingerprint[:12]}; bring the old store back, or begin a sweep under another name"
         )
-    selection = splits.select(opened, data.split, data.val_subjects, data.val_seed)
+    selection = folds.choose(data, opened)
     selection.refuse_batch(cfg.train.batch, f"{data.store}, {data.split}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(cfg.seed, "init"))

@@ -6,7 +6,6 @@ leaves this module through `open_test` alone, and each opening can be written do
 
 import json
 import time
-import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,14 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skelray.data import held_out
 from skelray.data.clip import TRAIN, UNKNOWN
 from skelray.data.store import Store
 from skelray.errors import BadInput, near
 from skelray.rng import seed_for
 
 Indices = NDArray[np.int64]
-VALIDATION_SHARE = 0.1  # of the clips of the training side, at least
-DRAWS = 100  # random subject orders that are tried for one in which no class is missing
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,18 @@ class TestSide:
 
 @cache
 def protocols() -> dict[str, dict[str, dict[str, Any]]]:
-    """Data set -> split -> {by: column, train: ids, whole: clips of the complete set}."""
-    found: dict[str, dict[str, dict[str, Any]]] = json.loads(Path(__file__).with_suffix(".json").read_text())
-    return found
+    """Data set -> split -> {by: column, train: ids, whole: clips of the complete set}.
+
+    Without `by` and `train`, the set is split by lists that come with it; without `whole`, nobody published a count.
+    """
+    written: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
+    # A text says whose rules a set shares: the same recordings in another form.
+    return {name: written[splits] if isinstance(splits, str) else splits for name, splits in written.items()}
 
 
 def available(store: Store) -> list[str]:
-    """The splits that this store can serve."""
-    named = protocols().get(store.name, {})
-    found = [split for split, rule in named.items() if (getattr(store, rule["by"]) != UNKNOWN).all()]
+    """The splits that this store can serve: official rules, then what its source gave."""
+    found = [split for split in protocols().get(store.name, {}) if _rule(store, split)]
     return found + [name for name, side in store.sides.items() if name not in found and (side != UNKNOWN).all()]
 
 
@@ -75,24 +76,21 @@ def select(store: Store, split: str, val_subjects: int, seed: int) -> Selection:
 
     Validation is `val_subjects` held-out subjects (all their cameras), or more until they bring a tenth of the clips,
     drawn by an addressed seed, with every class on both sides where possible. A set that does not know its subjects
-    holds out a tenth of each class and warns. Raises BadInput for an unknown split or too few subjects.
+    holds out whole recordings, or a tenth of each class where it does not know those either, and warns. Raises
+    BadInput for an unknown split or too few subjects.
     """
+    inside = training_clips(store, split)
+    random = np.random.default_rng(seed_for(seed, "val"))
+    held = held_out.draw(store, inside, val_subjects, random, f"{store.name} {split}")
+    return Selection(train=inside[~held], val=inside[held])
+
+
+def training_clips(store: Store, split: str) -> Indices:
+    """Every clip of the official training side. Raises BadInput for an unknown split or when there is none."""
     inside = np.flatnonzero(_training_side(store, split))
     if not len(inside):
         raise BadInput(f'{store.name}: the split "{split}" leaves no clip to train on')
-    random = np.random.default_rng(seed_for(seed, "val"))
-    if (store.subject[inside] == UNKNOWN).any():
-        warnings.warn(
-            f"{store.name} does not know its subjects: validation is a tenth of each class, "
-            "and may show performances that training saw from another camera",
-            stacklevel=2,
-        )
-        held = _tenth_of_each_class(store.label[inside], random)
-        if not held.any():
-            raise BadInput(f"{store.name} {split}: no class has two training clips, so none is left to validate on")
-    else:
-        held = _subjects(store.subject[inside], store.label[inside], val_subjects, random, f"{store.name} {split}")
-    return Selection(train=inside[~held], val=inside[held])
+    return inside
 
 
 def open_test(store: Store, split: str, *, reader: str, ledger: Path | None) -> TestSide:
@@ -126,46 +124,28 @@ def trains(name: str, split: str, ids: NDArray[np.integer[Any]]) -> NDArray[np.b
     return np.isin(ids, protocols()[name][split]["train"])
 
 
+def _rule(store: Store, split: str) -> dict[str, Any] | None:
+    """The official rule, where the numbers it goes by are known of every clip."""
+    rule = protocols().get(store.name, {}).get(split)
+    known = rule and "by" in rule and (getattr(store, rule["by"]) != UNKNOWN).all()
+    return rule if known else None
+
+
 def _training_side(store: Store, split: str) -> NDArray[np.bool_]:
     options = available(store)
     if split not in options:
-        rule = protocols().get(store.name, {}).get(split)
-        why = f"its {rule['by']} numbers are unknown" if rule else "there is no such split"
         raise BadInput(
-            f'{store.name} cannot be split by "{split}": {why}{near(split, options)} '
+            f'{store.name} cannot be split by "{split}": {_why_not(store, split)}{near(split, options)} '
             f"(this store serves {', '.join(options) or 'none'})"
         )
+    rule = _rule(store, split)
+    return trains(store.name, split, getattr(store, rule["by"])) if rule else store.sides[split] == TRAIN
+
+
+def _why_not(store: Store, split: str) -> str:
     rule = protocols().get(store.name, {}).get(split)
-    if rule is None or (getattr(store, rule["by"]) == UNKNOWN).any():
-        train = store.sides[split] == TRAIN
-    else:
-        train = trains(store.name, split, getattr(store, protocols()[store.name][split]["by"]))
-    return train
-
-
-def _subjects(
-    subject: NDArray[np.int32], label: NDArray[np.int32], least: int, random: np.random.Generator, where: str
-) -> NDArray[np.bool_]:
-    everybody, classes = np.unique(subject), len(np.unique(label))
-    if not 1 <= least < len(everybody):
-        raise BadInput(f"{where} has {len(everybody)} training subjects: cannot hold out {least} and train on others")
-    best, fewest = np.zeros(len(subject), bool), np.inf
-    for _ in range(DRAWS):
-        order = random.permutation(everybody)
-        count = least
-        while (held := np.isin(subject, order[:count])).mean() < VALIDATION_SHARE and count < len(everybody) - 1:
-            count += 1
-        missing = 2 * classes - len(np.unique(label[held])) - len(np.unique(label[~held]))
-        if missing < fewest:
-            best, fewest = held, missing
-        if not missing:
-            break
-    return best
-
-
-def _tenth_of_each_class(label: NDArray[np.int32], random: np.random.Generator) -> NDArray[np.bool_]:
-    held = np.zeros(len(label), bool)
-    for one in np.unique(label):
-        clips = random.permutation(np.flatnonzero(label == one))
-        held[clips[: int(np.ceil(VALIDATION_SHARE * len(clips))) if len(clips) > 1 else 0]] = True
-    return held
+    if split in store.sides:
+        return f"{int((store.sides[split] == UNKNOWN).sum()):,} of its {store.clips:,} clips are on neither side"
+    if rule is None:
+        return "there is no such split"
+    return f"its {rule['by']} numbers are unknown" if "by" in rule else "its source came without the list of it"

@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 
 from skelray import environment, report
-from skelray.data import locate, splits, store
+from skelray.data import folds, locate, splits, store
 from skelray.errors import BadInput, Stopped
 from skelray.events import Journal
 from skelray.results import Results
@@ -153,21 +153,23 @@ def _planned(plan: Plan) -> int:
 
 
 def _data(plan: Plan) -> dict[str, str]:
-    """The one store of a sweep, opened and named. Raises BadInput for a missing or broken one, for several, or
-    for one that cannot serve the trials."""
-    stores = sorted({plan.trial(method, {}).data.store for method in plan.spaces})
-    if len(stores) > 1:
-        raise BadInput(f"data.store: a sweep compares methods on one store, not on {' and '.join(stores)}")
-    opened = store.open(locate.find(stores[0]))
+    """The one store of a sweep, opened and named. Raises BadInput for a missing or broken one, for one that cannot
+    serve the trials, or when methods would meet different clips."""
+    config = plan.trial(next(iter(plan.spaces)), {}).data
+    for key in ("store", "split", "val_subjects", "val_seed", "folds", "fold"):
+        values = sorted({str(getattr(plan.trial(method, {}).data, key)) for method in plan.spaces})
+        if len(values) > 1:
+            raise BadInput(f"data.{key}: a sweep compares methods on the same clips, not on {' and '.join(values)}")
+    opened = store.open(locate.find(config.store))
     for method in plan.spaces:
         for trial in plan.ends(method, "train.batch"):
             data = trial.data
-            selection = splits.select(opened, data.split, data.val_subjects, data.val_seed)
+            selection = folds.choose(data, opened)
             selection.refuse_batch(trial.train.batch, f"{data.store}, {data.split}")
             if plan.sweep.final.seeds:
                 splits.refuse_untestable(opened, data.split)
     preflight.refuse_other_bodies(plan, opened)
-    return {"store": stores[0], "fingerprint": opened.fingerprint}
+    return {"store": config.store, "fingerprint": opened.fingerprint}
 
 
 def _environment(data: dict[str, str]) -> dict[str, Any]:
