@@ -57,6 +57,7 @@ class Handler(BaseHTTPRequestHandler):
     def head(self, status: int, **headers: object) -> None:
         """Status and headers; `content_length=5` is `Content-Length: 5`, and None leaves a header out."""
         self.send_response(status)
+        self.send_header("Connection", "close")
         for name, value in headers.items():
             if value is not None:
                 self.send_header(name.replace("_", "-"), str(value))
