@@ -42,7 +42,7 @@ def clips(five_joints: Skeleton, tmp_path_factory) -> Store:
     made = []
     for number in range(6):
         bodies = [standing(9 + number, number)] + [standing(9 + number, 99) + np.float32(1)] * (number == 1)
-        made.append(Clip(f"clip<{number}>", np.stack(bodies), number % 2, subject=number % 3, side=0))
+        made.append(Clip(f"clip<{number}>", np.stack(bodies), number % 2, subject=number % 3, sides={"given": 0}))
     store.write(path, made, five_joints, "five & more", ("wave", "pick_up"))
     return store.open(path)
 

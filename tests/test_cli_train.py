@@ -16,7 +16,13 @@ def document(tmp_path, five_joints) -> dict:
     """A trial of four steps on a store of 24 random clips."""
     random = np.random.default_rng(0)
     clips = (
-        Clip(f"{i}", random.normal(size=(1, 12, 5, 3)).astype(np.float32), i % 2, i // 2 % 4, side=int(i > 19))
+        Clip(
+            f"{i}",
+            random.normal(size=(1, 12, 5, 3)).astype(np.float32),
+            i % 2,
+            i // 2 % 4,
+            sides={"given": int(i > 19)},
+        )
         for i in range(24)
     )
     store.write(tmp_path / "tiny.arrow", clips, five_joints, "tiny", ("left", "right"))

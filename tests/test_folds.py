@@ -15,7 +15,7 @@ from skelray.data.config import DataConfig
 from skelray.data.folds import choose, folds
 from skelray.errors import BadInput
 from skelray.schema import problems
-from skelray.sweep import config, driver
+from skelray.sweep import driver
 
 
 @pytest.fixture(scope="module")

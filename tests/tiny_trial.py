@@ -42,7 +42,7 @@ def wave(label: int, subject: int, side: int, seed: int) -> Clip:
     frames = int(random.integers(10, 20))
     pace = np.sin(np.arange(frames) * (0.3 + 0.4 * label))[None, :, None, None]
     joints = pace * np.arange(5)[:, None] * 0.1 + random.normal(0, 0.02, (1 + (seed % 3 == 0), frames, 5, 3))
-    return Clip(f"clip{seed}", joints.astype(np.float32), label, subject, side=side)
+    return Clip(f"clip{seed}", joints.astype(np.float32), label, subject, sides={"given": side})
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,11 @@ def clips() -> list[Clip]:
     """36 clips of three classes by four training subjects, 9 test clips, and 3 test clips that copy training ones."""
     train = [wave(i % 3, i // 3 % 4, side=0, seed=i) for i in range(36)]
     test = [wave(i % 3, 7, side=1, seed=100 + i) for i in range(9)]
-    return [*train, *test, *(replace(clip, subject=7, side=1, clip_name=f"copy{clip.clip_name}") for clip in train[:3])]
+    return [
+        *train,
+        *test,
+        *(replace(clip, subject=7, sides={"given": 1}, clip_name=f"copy{clip.clip_name}") for clip in train[:3]),
+    ]
 
 
 @pytest.fixture(scope="module")
