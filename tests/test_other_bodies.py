@@ -59,11 +59,11 @@ def test_an_end_of_the_search_is_asked_too(tmp_path):
 
 @pytest.mark.parametrize("method", methods.available())
 def test_every_method_can_be_had_for_every_layout(method, tmp_path):
-    refuse_other_bodies(plan(method), stored("kinect", tmp_path))
+    refuse_other_bodies(plan(method), stored("kinect", tmp_path))  # at every end of its search; below at its points
     sets = ["method.flip=0", "method.rotation=0"] if method == "sjepa" else []
     sets += ["method.origin=0"] if method == "slim" else []
     for body in ("mine", "dot", "flat"):
-        refuse_other_bodies(plan(method, *sets), stored(body, tmp_path))
+        refuse_other_bodies(plan(method, *sets, "only_points=true"), stored(body, tmp_path))
 
 
 def test_a_sweep_is_refused_before_anything_is_made(tmp_path, monkeypatch):
