@@ -27,7 +27,9 @@ ODD = (
 )
 
 
-def copies(content: bytes, count: int = 200, seed: int = 0, separators: tuple[bytes, ...] = (b"\n",)) -> Iterator[bytes]:
+def copies(
+    content: bytes, count: int = 200, seed: int = 0, separators: tuple[bytes, ...] = (b"\n",)
+) -> Iterator[bytes]:
     """`count` damaged copies; pieces of a text lie between one of the separators."""
     draw = random.Random(seed)
     for number in range(count):
@@ -37,11 +39,13 @@ def copies(content: bytes, count: int = 200, seed: int = 0, separators: tuple[by
 
 def survivors(found: DataSet) -> int:
     """Read everything; only BadInput may come of it, or clips that a store takes. How many clips there were."""
+    read, sentence = 0, ""
     try:
-        return sum(1 for _ in found.clips)  # checks each: shape, finite, label
+        read = sum(1 for _ in found.clips)  # checks each: shape, finite, label
     except BadInput as error:
-        assert "\n" not in str(error), "an error is one sentence"
-        return 0
+        sentence = str(error)
+    assert "\n" not in sentence, "an error is one sentence"
+    return read
 
 
 def _cut(content: bytes, draw: random.Random, _separator: bytes) -> bytes:

@@ -15,7 +15,8 @@ from skelray.data import readers, splits, store
 from skelray.errors import BadInput
 
 NW_UCLA = readers.load("nw_ucla")
-AS_DELIVERED = "25293277080e3f60cefb06370b7d811c1ee04d8e6ea31f9923fe71371035f487"  # of the coordinates in the real files, in the order of the store
+# Of the coordinates in the real files, in the order of the store.
+AS_DELIVERED = "25293277080e3f60cefb06370b7d811c1ee04d8e6ea31f9923fe71371035f487"
 
 
 @pytest.fixture(scope="module")
