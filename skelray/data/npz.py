@@ -66,7 +66,7 @@ class Rows:
         try:
             entry = opened.getinfo(f"{name}.npy")
             self._file: Member = opened.open(entry)
-            self.shape, fortran, self.dtype = _header(self._file)
+            self.shape, fortran, self.dtype = header(self._file)
         except DAMAGE as error:
             raise BadInput(f"{self.where} is not a whole numpy array ({error})") from error
         if fortran or self.dtype.kind not in NUMBERS:
@@ -112,7 +112,8 @@ class Rows:
         return raw
 
 
-def _header(file: Member) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def header(file: Member) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    """Shape, whether the first index runs fastest, and type of an .npy file. Raises one of `DAMAGE`."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(file)
