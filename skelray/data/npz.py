@@ -3,6 +3,7 @@
 What a header says is a claim. It is compared with the size of the packed array before anything is allocated.
 """
 
+import io
 import lzma
 import math
 import struct
@@ -36,7 +37,7 @@ DAMAGE = (  # what reading a damaged archive raises, by what is damaged
     zlib.error,
     lzma.LZMAError,
 )
-Member = IO[bytes] | zipfile.ZipExtFile  # the second is the first, which executed annotations do not know
+Member = IO[bytes] | zipfile.ZipExtFile | io.BytesIO  # all are the first, which executed annotations do not know
 NUMBERS = "fiub"  # kinds of numpy types: floating, whole, unsigned and truth values
 AT_ONCE = 1 << 20  # bytes that are passed over at once
 
