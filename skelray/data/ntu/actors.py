@@ -62,6 +62,6 @@ def _slot(interval: tuple[int, int], taken: list[tuple[int, int] | None], share:
     return None
 
 
-def without_zero_frames(slots: Slots) -> Slots:
+def without_zero_frames(slots: Slots) -> Float32[np.ndarray, "M seen 25 3"]:
     """The frames in which somebody is seen."""
     return slots[:, slots.any(axis=(0, 2, 3))]

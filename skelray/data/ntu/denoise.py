@@ -83,8 +83,8 @@ def by_length(found: Sequence[Track]) -> list[Track]:
 def narrow(joints: Float32[np.ndarray, "rows 25 3"]) -> Bool[np.ndarray, " rows"]:
     """The frames in which a body is at most 0.8 times as wide as it is high."""
     with np.errstate(over="ignore"):
-        extent = joints.max(axis=1) - joints.min(axis=1)
-        return extent[:, 0] <= WIDE * extent[:, 1]
+        extent = (joints.max(axis=1) - joints.min(axis=1)).astype(np.float64)
+    return extent[:, 0] <= WIDE * extent[:, 1]
 
 
 def by_spread(found: Sequence[Track]) -> list[Track]:

@@ -135,16 +135,16 @@ class _Lines:
         """The mistake in the line that was taken last."""
         return BadInput(f"{self.where}:{self.number}: {sentence}")
 
-    def take(self, place: str) -> list[bytes]:
-        """The fields of the next line. Raises BadInput when there is none."""
+    def take(self, due: str) -> list[bytes]:
+        """The fields of the next line. Raises BadInput when there is none, though `due` has yet to come."""
         self.number += 1
         if self.number > len(self.lines):
-            raise self.wrong(f"the file ends in {place}; it is cut off, or its counts are wrong")
+            raise self.wrong(f"the file ends before {due}; it is cut off, or its counts are wrong")
         return self.lines[self.number - 1].split()
 
     def count(self, what: str, most: int) -> int:
         """The one whole number of the next line."""
-        fields = self.take(f"the place of {what}")
+        fields = self.take(what)
         if len(fields) != 1 or not COUNT.fullmatch(fields[0]) or int(fields[0]) > most:
             raise self.wrong(f"{what} must be a number from 0 to {most:,}, not {shown(b' '.join(fields))}")
         return int(fields[0])
@@ -176,19 +176,19 @@ def exactly(content: bytes, where: str) -> Recording:
 
 
 def _head(lines: _Lines, place: str) -> bytes:
-    fields = lines.take(place)
+    fields = lines.take(f"the end of {place}")
     if len(fields) != BODY_FIELDS:
         raise lines.wrong(f"a body's first line has {BODY_FIELDS} fields, not {len(fields)}")
     if not BODY.fullmatch(fields[0]):
         raise lines.wrong(f"a body's number is up to 20 digits, not {shown(fields[0])}")
     _plain(lines, fields, 1)
-    if (joints := lines.take(place)) != [b"%d" % JOINTS]:
+    if (joints := lines.take(f"the end of {place}")) != [b"%d" % JOINTS]:
         raise lines.wrong(f"a body has {JOINTS} joints, not {shown(b' '.join(joints))}")
     return fields[0]
 
 
 def _joint(lines: _Lines, place: str) -> list[float]:
-    fields = lines.take(place)
+    fields = lines.take(f"the end of {place}")
     if len(fields) != NUMBERS:
         raise lines.wrong(f"a joint's line has {NUMBERS} numbers, not {len(fields)}")
     _plain(lines, fields, 3)

@@ -67,7 +67,7 @@ def prepare(recording: Recording, rules: Rules, where: str, duplicate: bool) -> 
     counts: Counter[str] = Counter()
     found = denoise.tracks(recording, where, not rules.drop_empty_frames, rules.compressed_gaps)
     if not found:
-        return Prepared(None, counts, NOBODY)
+        return Prepared(None, +counts, NOBODY)
     frames = denoise.places(recording, not rules.drop_empty_frames)[1]
     counts[EMPTY] += recording.frames - frames
     counts[CLOSED] += sum(track.closed for track in found)
@@ -75,7 +75,7 @@ def prepare(recording: Recording, rules: Rules, where: str, duplicate: bool) -> 
     if several:
         found = _people(found, rules, counts)
     if not found:
-        return Prepared(None, counts, NOISE)
+        return Prepared(None, +counts, NOISE)
     if len(found) == 1:
         slots = actors.one_actor(found[0], frames)
     else:
@@ -87,7 +87,7 @@ def prepare(recording: Recording, rules: Rules, where: str, duplicate: bool) -> 
         counts[ZEROS] += slots.shape[1] - kept.shape[1]
         slots = kept
     if not slots.any():
-        return Prepared(None, counts, NOBODY)
+        return Prepared(None, +counts, NOBODY)
     if len(slots) == 1 and duplicate:
         counts[COPIED] += 1
         slots = slots.repeat(2, axis=0)
