@@ -45,6 +45,13 @@ class EvaluateConfig(Strict):
                 raise ValueError(f"no protocol {name!r}{hint} (there are {', '.join(evaluate.available())})")
         return protocols
 
+    def refuse_stream(self, stream: str) -> None:
+        """Raise ValueError where what is generated again has no joints to be compared."""
+        if stream != "joint" and self.reconstruction:
+            raise ValueError(
+                f"evaluate.reconstruction: distances between joints are measured, and data.stream is {stream}; set 0"
+            )
+
     @property
     def reported(self) -> list[str]:
         """Names of the numbers that a search may look at."""

@@ -27,6 +27,9 @@ class MethodConfig(Strict):
     def refuse_batch(self, clips: int) -> None:
         """Raise ValueError where the loss cannot do with so many clips at once."""
 
+    def refuse_stream(self, stream: str) -> None:
+        """Raise ValueError where the loss needs the places of joints, and `stream` is something else."""
+
     @property
     def views(self) -> tuple[View, ...]:
         """The looks at a clip that the loss wants, in the order of Batch.views."""

@@ -56,7 +56,7 @@ class Skeleton(Strict):
             if not 0 <= joint < count:
                 raise ValueError(f"mirror: no joint {joint} (there are 0..{count - 1})")
             if paired.count(joint) > 1:
-                raise ValueError(f"mirror: {self.joints[joint]!r} stands in {paired.count(joint)} places, not in one pair")
+                raise ValueError(f"mirror: {self.joints[joint]!r} stands in {paired.count(joint)} places, not in one")
         if self.parts and not all(self.parts.values()):
             raise ValueError(f"parts: {next(name for name, part in self.parts.items() if not part)!r} holds no joint")
         held = [joint for part in self.parts.values() for joint in part]

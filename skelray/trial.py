@@ -70,8 +70,10 @@ class TrialConfig(Strict):
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def batch_serves_the_method(self) -> "TrialConfig":
+    def batch_and_stream_serve(self) -> "TrialConfig":
         self.method.refuse_batch(self.train.batch // self.train.accumulate)
+        self.method.refuse_stream(self.data.stream)
+        self.evaluate.refuse_stream(self.data.stream)
         return self
 
 
@@ -125,7 +127,7 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
         torch.manual_seed(seed_for(cfg.seed, "init"))
         method = methods.load(cfg.method.name)(cfg.method, opened.skeleton)
     device = torch.device(device)
-    pool, method = Pool(opened, device), method.to(device)
+    pool, method = Pool(opened, device, stream=data.stream), method.to(device)
     measure.refuse_unable(method, cfg.evaluate, pool)
     return Prepared(cfg, opened, pool, selection, method, device)
 

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 from skelray.errors import near
 from skelray.schema import Strict
 
+Stream = Literal["joint", "bone", "motion"]  # what of a body a method looks at, see skelray.data.streams
+
 
 class DataConfig(Strict):
     """Which clips: a store, its official split, and how much of the training side is held out for validation."""
@@ -15,6 +17,7 @@ class DataConfig(Strict):
     split: str = "xsub"
     val_subjects: int = Field(2, ge=1)  # at least so many, and at least 10 % of the clips
     val_seed: int = Field(0, ge=0)  # draws them; apart from the trial's seed: all trials meet the same clips
+    stream: Stream = "joint"  # in training and in evaluation alike
     folds: int | Literal["subjects"] | None = None  # cut the training side in so many, or in one a subject
     fold: int = Field(0, ge=0)  # which of the folds validates, instead of val_subjects; val_seed draws them
 

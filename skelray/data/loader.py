@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from skelray.batch import Batch, View
-from skelray.data import augment
+from skelray.data import augment, streams
+from skelray.data.config import Stream
 from skelray.data.splits import Indices
 from skelray.data.store import Store
 from skelray.errors import BadInput
@@ -25,9 +26,15 @@ RESIDENT_SHARE = 0.5  # of the device's free memory: a data set below it lies th
 class Pool:
     """The rows of a store where they are used: mapped (CPU), copied to the device, or fetched batch by batch."""
 
-    def __init__(self, store: Store, device: torch.device | str = "cpu", resident: bool | None = None):
-        """`resident`: whether the rows lie on the device; None decides by its free memory."""
-        self.store = store
+    def __init__(
+        self,
+        store: Store,
+        device: torch.device | str = "cpu",
+        resident: bool | None = None,
+        stream: Stream = "joint",
+    ):
+        """`resident`: whether the rows lie on the device; None decides by its free memory. `stream`: of every batch."""
+        self.store, self.stream = store, stream
         self.device = torch.device(device)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nobody writes to rows
@@ -136,7 +143,7 @@ class Loader:
             x = self.pool.view(clips[mine], start[mine], length[mine], view.frames, place, view.origin)
             for augmentation in augmentations:
                 x = augmentation.apply(x, augmentation.draw(size, random)[mine].to(x.device))
-            looks.append(x)
+            looks.append(streams.of(x, self.pool.stream, self.pool.store.skeleton))
         return _batch(
             self.pool, clips[mine], looks, generator(self.seed, "loss", step, self.rank, device=self.pool.device)
         )
@@ -150,6 +157,7 @@ def fixed(pool: Pool, indices: Indices, view: View, size: int) -> Iterator[Batch
     for clips in torch.as_tensor(indices, dtype=torch.int64).split(size):
         start, length = crop(pool.frames[clips], view, chance)
         x = pool.view(clips, start, length, view.frames)
+        x = streams.of(x, pool.stream, pool.store.skeleton)
         yield _batch(pool, clips, [x], generator(0, "fixed", device=pool.device))
 
 

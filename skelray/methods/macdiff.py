@@ -66,6 +66,13 @@ class MacDiffConfig(MethodConfig):
     snr_limit: float = Field(5.0, gt=0)  # of min_snr
     uniformity: float = Field(0.02, ge=0)  # weight of the term that keeps visible tokens apart
 
+    def refuse_stream(self, stream: str) -> None:
+        """Raise ValueError where the published statistics are of something else."""
+        if stream != "joint" and self.standard == "published":
+            raise ValueError(
+                f"method.standard: the published mean and variance are of joints, and data.stream is {stream}"
+            )
+
 
 class MacDiff(Method):
     """See the head of this file."""

@@ -60,6 +60,13 @@ class SJEPAConfig(MethodConfig):
     lifetimes: float = Field(9.36, ge=0)  # how often training renews the teacher; 0: it stays as it was drawn
     decoder_depth: int = Field(5, ge=1)  # of the predictor
 
+    def refuse_stream(self, stream: str) -> None:
+        """Raise ValueError where a view would turn or shift what are no joints."""
+        if stream != "joint" and (self.rotation or self.translation):
+            raise ValueError(
+                f"method.rotation and method.translation: 0 is due, for they are of joints and data.stream is {stream}"
+            )
+
 
 class SJEPA(Method):
     """See the head of this file."""

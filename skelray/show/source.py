@@ -64,6 +64,8 @@ def weights(path: Path) -> Weights:
         raise BadInput(
             f"--weights {path} holds no {' and no '.join(lacking)} of {found.method.cfg.name}, which draws the picture"
         )
+    if found.origin.stream != "joint":
+        raise BadInput(f"--weights {path} were trained on the {found.origin.stream} stream; pictures are of joints")
     found.method.eval()
     return found
 

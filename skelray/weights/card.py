@@ -23,6 +23,11 @@ class Origin(Strict):
     metrics: dict[str, float] = {}
     trial: dict[str, Any] | None = None  # the whole config
 
+    @property
+    def stream(self) -> str:
+        """What of a body the encoder looks at, see skelray.data.streams; joints where nothing else is known."""
+        return str((self.data or {}).get("stream", "joint"))
+
 
 LOADING = """## How to load
 
@@ -32,7 +37,7 @@ import torch
 from skelray import weights
 
 method = weights.load("{folder}")  # this folder
-x = torch.zeros(1, {frames}, {joints}, {channels})  # bodies, frames, joints, coordinates in metres
+x = torch.zeros(1, {frames}, {joints}, {channels})  # bodies, frames, joints, coordinates in metres{stream}
 with torch.no_grad():
     tokens = method.pretrained(x)  # bodies, tokens, {width}
 ```
@@ -60,6 +65,7 @@ def text(
     rows = [
         ("encoder", f"{encoder.depth} blocks, width {encoder.width}, {encoder.heads} heads"),
         ("input", f"{encoder.frames} frames, {len(skeleton.joints)} joints ({skeleton.name}), metres"),
+        *([("stream", f"{origin.stream}, not joints: see `skelray.data.streams`")] if origin.stream != "joint" else []),
         ("tokens", f"one joint over {encoder.patch} frames"),
         *((f"numbers in {part}", f"{count:,}") for part, count in sizes.items()),
         *([("not here, untrained when loaded", ", ".join(absent))] if absent else []),
@@ -73,6 +79,7 @@ def text(
         joints=len(skeleton.joints),
         channels=skeleton.channels,
         width=encoder.width,
+        stream="" if origin.stream == "joint" else f" of the {origin.stream} stream",
     )
     found = table("metric", [(f"`{name}`", f"{value:.4f}") for name, value in origin.metrics.items()])
     results = (
