@@ -27,10 +27,21 @@ def test_every_module_says_what_it_is_for(path):
 
 def test_nothing_unsafe_is_loaded():
     forbidden = re.compile(
-        r"allow_pickle=True|weights_only=False|yaml\.load\(|import pickle"
+        r"allow_pickle=True|weights_only=False|yaml\.load\("
         r"|from torch import .*\bload\b"
+        r"|\b(import|from) (pickle|_pickle|cPickle|cloudpickle|dill|joblib|shelve|marshal)\b"
+        r"|\b(read_pickle|Unpickler)\b"
     )
     assert not [str(path) for path in PACKAGE if forbidden.search(path.read_text())]
+
+
+def test_a_pickle_is_read_in_one_place_and_names_nothing_that_could_run():
+    """`data/unpickle.py` knows instructions by their names; neither it nor what it calls can import or look up."""
+    assert [path.name for path in PACKAGE if "pickletools" in path.read_text()] == ["unpickle.py"]
+    for name in ("unpickle.py", "pickled.py"):
+        tree = ast.parse((REPOSITORY / "skelray/data" / name).read_text())
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not names & {"getattr", "eval", "exec", "compile", "__import__", "import_module", "globals", "vars"}, name
 
 
 def test_torch_reads_files_in_one_module_and_tensors_alone():
