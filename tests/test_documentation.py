@@ -10,12 +10,13 @@ import typer
 import yaml
 from conftest import REPOSITORY
 
-from skelray import cost
+from skelray import cost, yaml_file
 from skelray.cli import application
+from skelray.data.generic.description import described
 from skelray.sweep import __main__ as sweep_command
 from skelray.sweep import config
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -38,10 +39,13 @@ def test_python_snippets_run(text):
 
 
 @pytest.mark.parametrize("text", snippets("yaml"))
-def test_yaml_snippets_are_spaces_or_sweeps(text, tmp_path, monkeypatch):
+def test_yaml_snippets_are_spaces_sweeps_or_descriptions_of_data(text, tmp_path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     file = tmp_path / "snippet.yaml"
     file.write_text(text)
+    if not {"method", "spaces"} & set(yaml.safe_load(text)):
+        assert described(yaml_file.read(file)).name
+        return
     plan = config.load(file)
     assert set(plan.spaces) == set(yaml.safe_load(text).get("spaces", ["amr"]))
 
