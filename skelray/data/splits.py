@@ -1,7 +1,7 @@
 """Which clips train, which select, which test. The official protocols are data, in splits.json.
 
-Everything a sweep selects on comes from `select`, which never returns a clip of the official test side. The test side
-leaves this module through `open_test` alone, and each opening can be written down in a ledger.
+Everything a sweep selects on comes from `select` (or `skelray.data.folds`), which never returns a clip of the official
+test side. A trial reaches the test side through `open_test` alone, and each opening can be written down in a ledger.
 """
 
 import json
@@ -60,9 +60,19 @@ def protocols() -> dict[str, dict[str, dict[str, Any]]]:
 
     Without `by` and `train`, the set is split by lists that come with it; without `whole`, nobody published a count.
     """
-    written: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
-    # A text says whose rules a set shares: the same recordings in another form.
-    return {name: written[splits] if isinstance(splits, str) else splits for name, splits in written.items()}
+    return {name: _written()[family(name)] for name in _written()}
+
+
+def family(name: str) -> str:
+    """The data set whose rules a set shares: itself, or the one of which it is another form."""
+    entry = _written().get(name)
+    return entry if isinstance(entry, str) else name
+
+
+@cache
+def _written() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
+    return found
 
 
 def available(store: Store) -> list[str]:
@@ -87,7 +97,7 @@ def select(store: Store, split: str, val_subjects: int, seed: int) -> Selection:
 
 def training_clips(store: Store, split: str) -> Indices:
     """Every clip of the official training side. Raises BadInput for an unknown split or when there is none."""
-    inside = np.flatnonzero(_training_side(store, split))
+    inside = np.flatnonzero(training_side(store, split))
     if not len(inside):
         raise BadInput(f'{store.name}: the split "{split}" leaves no clip to train on')
     return inside
@@ -95,7 +105,7 @@ def training_clips(store: Store, split: str) -> Indices:
 
 def open_test(store: Store, split: str, *, reader: str, ledger: Path | None) -> TestSide:
     """The official test side. Appends one line to `ledger`: who read which clips of what, and when."""
-    train = _training_side(store, split)
+    train = training_side(store, split)
     standard = np.flatnonzero(~train)
     clean = standard[~np.isin(store.digest[standard], store.digest[train])]
     if ledger is not None:
@@ -115,7 +125,7 @@ def refuse_untestable(store: Store, split: str) -> None:
 
 def sizes(store: Store, split: str) -> tuple[int, int]:
     """How many clips lie on the training and on the test side."""
-    train = _training_side(store, split)
+    train = training_side(store, split)
     return int(train.sum()), int((~train).sum())
 
 
@@ -131,7 +141,8 @@ def _rule(store: Store, split: str) -> dict[str, Any] | None:
     return rule if known else None
 
 
-def _training_side(store: Store, split: str) -> NDArray[np.bool_]:
+def training_side(store: Store, split: str) -> NDArray[np.bool_]:
+    """Which clips lie on the official training side; the others are the test side. Raises BadInput."""
     options = available(store)
     if split not in options:
         raise BadInput(
