@@ -41,7 +41,9 @@ def test_a_pickle_is_read_in_one_place_and_names_nothing_that_could_run():
     for name in ("unpickle.py", "pickled.py"):
         tree = ast.parse((REPOSITORY / "skelray/data" / name).read_text())
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        assert not names & {"getattr", "eval", "exec", "compile", "__import__", "import_module", "globals", "vars"}, name
+        assert not names & {"getattr", "eval", "exec", "compile", "__import__", "import_module", "globals", "vars"}, (
+            name
+        )
 
 
 def test_torch_reads_files_in_one_module_and_tensors_alone():
