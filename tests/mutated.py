@@ -1,7 +1,7 @@
 """Damaged copies of a file, from a fixed seed: cut, with bytes changed, with pieces lost, doubled, moved or odd."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from skelray.data.source import DataSet
 from skelray.errors import BadInput
@@ -37,11 +37,11 @@ def copies(
         yield damage(content, draw, draw.choice(separators))
 
 
-def survivors(found: DataSet) -> int:
+def survivors(read_source: Callable[[], DataSet]) -> int:
     """Read everything; only BadInput may come of it, or clips that a store takes. How many clips there were."""
     read, sentence = 0, ""
     try:
-        read = sum(1 for _ in found.clips)  # checks each: shape, finite, label
+        read = sum(1 for _ in read_source().clips)  # checks each: shape, finite, label
     except BadInput as error:
         sentence = str(error)
     assert "\n" not in sentence, "an error is one sentence"
