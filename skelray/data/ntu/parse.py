@@ -61,7 +61,7 @@ def quickly(content: bytes) -> Recording | None:
         ends = np.append(ends, len(text))
     begins = np.append(0, ends[:-1] + 1)
     filled = text > ord(" ")
-    words = np.flatnonzero(filled & ~np.append(False, filled[:-1]))
+    words = np.flatnonzero(np.append(filled[0], filled[1:] > filled[:-1]))
     fields = np.diff(np.searchsorted(words, ends), prepend=0)
     try:
         frame, firsts, frames = _bodies(content, begins, ends)
@@ -74,7 +74,7 @@ def quickly(content: bytes) -> Recording | None:
     if counts - {b"%d" % JOINTS} or not all(BODY.fullmatch(head[0]) for head in heads):
         return None
     try:
-        [float(word) for head in heads for word in head[1:]]
+        [float(word) for word in {word for head in heads for word in head[1:]}]
         joints = _numbers(content, len(firsts))
     except (ValueError, pa.ArrowInvalid):
         return None
