@@ -131,7 +131,7 @@ def test_every_method_learns_from_every_stream(method, stream, stored):  # noqa:
     [
         ("sjepa", {"rotation": 0.0}, "method.rotation and method.translation: 0 is due"),
         ("sjepa", {"translation": 0.0}, "for they are of joints and data.stream is bone"),
-        ("macdiff", {"standard": "published"}, "method.standard: the published mean and variance are of joints"),
+        ("macdiff", {"standard": "published"}, "method.standard: what is published is of joints"),
     ],
 )
 def test_what_a_method_does_to_joints_is_refused_with_other_streams(method, settings, told, stored):  # noqa: F811

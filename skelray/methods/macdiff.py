@@ -69,9 +69,7 @@ class MacDiffConfig(MethodConfig):
     def refuse_stream(self, stream: str) -> None:
         """Raise ValueError where the published statistics are of something else."""
         if stream != "joint" and self.standard == "published":
-            raise ValueError(
-                f"method.standard: the published mean and variance are of joints, and data.stream is {stream}"
-            )
+            raise ValueError(f"method.standard: what is published is of joints, and data.stream is {stream}")
 
 
 class MacDiff(Method):
@@ -88,10 +86,8 @@ class MacDiff(Method):
         self.decoder = Denoiser(cfg.encoder, skeleton, cfg.decoder_depth)
         self.standard = Standard(skeleton.channels)
         if cfg.standard == "published":
-            if skeleton.channels != 3:
-                raise BadInput(
-                    f"method.standard: the published mean and variance are of 3 coordinates, not {skeleton.channels}"
-                )
+            if (given := skeleton.channels) != 3:
+                raise BadInput(f"method.standard: the published mean and variance are of 3 coordinates, not {given}")
             self.standard.give(*NTU60)
         levels = noise.alpha_bar(cfg.schedule, cfg.diffusion_steps, cfg.schedule_tau)
         weights = noise.min_snr(levels, cfg.target, cfg.snr_limit) if cfg.step_weight == "min_snr" else levels**0
