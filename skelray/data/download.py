@@ -120,10 +120,9 @@ def _until_complete(
             failures = 1 if part.have >= furthest + PROGRESS else failures + 1
             furthest = max(furthest, part.have)
             if failures >= patience.tries:
-                raise BadInput(
-                    f"{wanted.url}: {reason}, {failures} times in a row; {part.have:,} bytes are kept and the same "
-                    "command continues"
-                ) from reason
+                often = f", {failures} times in a row" if failures > 1 else ""
+                kept = f"; {part.have:,} bytes are kept and the same command continues" if part.have else ""
+                raise BadInput(f"{wanted.url}: {reason}{often}{kept}") from reason
             pause = patience.before(failures, reason.after)
             say(f"{reason}; {part.have:,} bytes are here, trying again in {pause:g} s")
             patience.wait(pause)

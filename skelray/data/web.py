@@ -1,6 +1,7 @@
 """One request for a file over HTTP: redirects followed with care, and what the answer claims read before its bytes."""
 
 import base64
+import http.client
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ def _network(url: str) -> Iterator[None]:
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise Passing(f"{host} is silent") from error
     except requests.exceptions.SSLError as error:
-        raise BadInput(f"{url}: no safe connection to {host} ({error})") from error
+        raise BadInput(f"{url}: no safe connection to {host} ({_reason(error)})") from error
     except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
         raise Passing(f"the connection to {host} broke ({_reason(error)})") from error
     except requests.RequestException as error:
@@ -88,11 +89,13 @@ def _network(url: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause that has words, without the library's wrapping."""
-    inner = error
-    while (deeper := inner.__cause__ or inner.__context__) is not None and str(deeper):
-        inner = deeper
-    return str(inner) or type(inner).__name__
+    """Why a connection broke: the innermost cause that has words, without the library's wrapping."""
+    chain = [error]
+    while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None and str(deeper):
+        chain.append(deeper)
+    if any(isinstance(each, http.client.IncompleteRead) for each in chain):  # urllib3's own are such, too
+        return "before the end"
+    return str(chain[-1]) or type(chain[-1]).__name__
 
 
 def _follow(session: requests.Session, url: str, headers: dict[str, str], patience: Patience) -> requests.Response:
