@@ -1,9 +1,11 @@
-"""The facts of a store in words, a line each: what `skelray data show` and the page of a data set say."""
+"""The facts of a store, and what tells two apart, in words, a line each."""
 
+from collections import Counter
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from skelray.data.differing import WAYS
 from skelray.data.importing import Report
 
 FEW = 20  # classes or ids that are named one by one
@@ -91,6 +93,37 @@ def imported(report: dict[str, Any] | None) -> str:
     return "; ".join(lines) or "nothing changed, left out or skipped"
 
 
+def counted(names: list[str], few: int) -> str:
+    """3: a, b, c; or the first few and how many more."""
+    return f"{len(names):,}" + (f": {', '.join(names[:few])}" if names else "") + (" ..." if len(names) > few else "")
+
+
+def compared(found: dict[str, Any], few: int = 5) -> dict[str, str]:
+    """Line -> sentence of what `skelray.data.comparing.compare` found, in the order of reading."""
+    one, other = found["first"], found["second"]
+    lines = {"clips": f"{one['clips']:,} / {other['clips']:,}, {found['common']:,} in both"}
+    for which, key in (("first", "only_first"), ("second", "only_second")):
+        if found[key]:
+            lines[f"only in the {which}"] = counted(found[key], few)
+    if found["names_twice"]:
+        lines["names"] = f"{found['names_twice']:,} clips have a name that another has; the first of a name counts"
+    if not found["order"]:
+        lines["order"] = "the common clips stand in another order"
+    lines["layout"] = _layout_told(found["layout"])
+    lines |= {key: _list_told(found[key]) for key in ("classes", "transforms")}
+    if len(set(found["units"])) > 1:
+        lines["units"] = " / ".join(found["units"])
+    for column, differ in found["columns"].items():
+        named = [f"{name} {a} / {b}" for name, a, b in differ]
+        most = Counter((a, b) for _, a, b in differ).most_common(1)[0]
+        lines[column] = f"differs for {counted(named, few)}" + (
+            f" (most often {most[0][0]} / {most[0][1]}: {most[1]:,})" if len(differ) > few else ""
+        )
+    lines |= {f"split {split['name']}": _split_told(split, few) for split in found["splits"]}
+    lines["coordinates"] = _coordinates_told(found["coordinates"], found["units"], few)
+    return lines
+
+
 def _frames(facts: dict[str, Any]) -> str:
     frames, rate = facts["frames"], facts["frame_rate"]
     words = f"{frames['total']:,}; {frames['least']} to {frames['most']} a clip, median {frames['median']:g}"
@@ -110,3 +143,49 @@ def _share(part: int, whole: int) -> str:
     if part in (0, whole):
         return "100 %" if part else "0 %"
     return f"{min(max(100 * part / whole, 0.01), 99.99):.2f} %"
+
+
+def _layout_told(layout: dict[str, Any]) -> str:
+    if layout["same"]:
+        return f"the same, {layout['names'][0]}"
+    words = [" / ".join(layout["names"]), f"joints: {_list_told(layout['joints'])}"]
+    if len(set(layout["coordinates"])) > 1:
+        words.append(f"{layout['coordinates'][0]} / {layout['coordinates'][1]} coordinates")
+    if layout["joints"]["same"] and layout["bones_only_first"]:
+        words.append(f"{len(layout['bones_only_first'])} bones lead to another joint")
+    return "; ".join(words)
+
+
+def _list_told(found: dict[str, Any]) -> str:
+    if found["same"]:
+        return "the same"
+    if found["reordered"]:
+        return "the same in another order"
+    return "; ".join(
+        f"only in the {which}: {', '.join(found[f'only_{which}'])}"
+        for which in ("first", "second")
+        if found[f"only_{which}"]
+    )
+
+
+def _split_told(split: dict[str, Any], few: int) -> str:
+    sizes = ["not served" if size is None else f"{size[0]:,} train / {size[1]:,} test" for size in split["sizes"]]
+    words = sizes[0] if sizes[0] == sizes[1] else f"{sizes[0]} against {sizes[1]}"
+    return words + (f"; on the other side: {counted(split['other_side'], few)}" if split["other_side"] else "")
+
+
+def _coordinates_told(found: dict[str, Any], units: list[str], few: int) -> str:
+    if not found["ways"]:
+        return "no common clip"
+    factor, unit = (1000, "mm") if set(units) == {"metres"} else (1, "units" if len(set(units)) > 1 else units[0])
+    parts = []
+    for way, number in found["ways"].items():
+        names = counted(found["clips"][way], few).partition(": ")[2] if way in found["clips"] else ""
+        size = f", {found['median_size']:.4g} times as large" if way == "scaled" else ""
+        parts.append(f"{number:,} {WAYS[way]}{size}" + (f" ({names})" if names else ""))
+    words = "; ".join(parts)
+    if found["largest_distance"]:
+        mean, far = factor * found["mean_distance"], factor * found["largest_distance"]
+        words += f"; distance of a joint: mean {mean:.3g} {unit}, largest {far:.3g} {unit}"
+        words += f", at most {factor * found['largest_left_open']:.3g} {unit} of it left open"
+    return words
