@@ -91,11 +91,15 @@ def _network(url: str) -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     """Why a connection broke: the innermost cause that has words, without the library's wrapping."""
     chain = [error]
-    while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None and str(deeper):
+    while (deeper := _cause(chain[-1])) is not None and str(deeper):
         chain.append(deeper)
     if any(isinstance(each, http.client.IncompleteRead) for each in chain):  # urllib3's own are such, too
         return "before the end"
     return str(chain[-1]) or type(chain[-1]).__name__
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _follow(session: requests.Session, url: str, headers: dict[str, str], patience: Patience) -> requests.Response:
