@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from skelray import yaml_file
-from skelray.data import importing, locate, readers, store
+from skelray.data import expected, importing, locate, readers, store
 from skelray.data.source import DataSet
 from skelray.errors import BadInput
 from skelray.schema import Strict, problems
@@ -70,8 +70,10 @@ def command(app: typer.Typer) -> None:
                 advance=lambda parts: progress.advance(task, parts),
             )
         made = store.open(path)
-        report.write(importing.report_of(path), store=made.name, fingerprint=made.fingerprint, **about)
-        for line in report.sentences():
+        found_otherwise = expected.differences(made, report.dropped, report.skipped)
+        told = {"store": made.name, "fingerprint": made.fingerprint, **expected.document(made, found_otherwise)}
+        report.write(importing.report_of(path), **told, **about)
+        for line in [*report.sentences(), *expected.sentences(made, found_otherwise)]:
             print(line)
         print(f"{path}: {made.clips:,} clips, fingerprint {made.fingerprint[:12]}")
 
