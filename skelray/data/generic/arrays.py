@@ -134,7 +134,7 @@ def _arranged(values: NDArray[np.float64], letters: str) -> Float64[np.ndarray, 
     return values.transpose([letters.index(letter) for letter in LETTERS])
 
 
-def _picked(joints: Float64[np.ndarray, "M T V C"], where: str, pick: Sequence[int]) -> Float64[np.ndarray, "M T V C"]:
+def _picked(joints: Float64[np.ndarray, "M T V K"], where: str, pick: Sequence[int]) -> Float64[np.ndarray, "M T V C"]:
     if not pick:
         return joints
     if max(pick) >= joints.shape[-1]:

@@ -51,7 +51,11 @@ def refuse_up(document: Document, told: Description, skeleton: Skeleton) -> None
 
 
 def finished(
-    written: Written, told: Description, skeleton: Skeleton, where: str, lines: Mapping[tuple[int, int], int]
+    written: Float64[np.ndarray, "bodies frames V C"],
+    told: Description,
+    skeleton: Skeleton,
+    where: str,
+    lines: Mapping[tuple[int, int], int],
 ) -> tuple[Float32[np.ndarray, "M T V C"], Counter[str]]:
     """The joints as a clip has them, and how often each rule changed something.
 
@@ -59,7 +63,7 @@ def finished(
     """
     counts: Counter[str] = Counter()
     if np.isinf(written).any():
-        body, frame, joint, _ = np.argwhere(np.isinf(written))[0]
+        body, frame, joint, _ = np.argwhere(np.isinf(written))[0].tolist()
         raise BadInput(f"{_at(where, body, frame, lines)}: joint {skeleton.joints[joint]!r} is infinite")
     joints, seen = _with_gaps(written, told)
     joints = joints[seen.any(1)]
@@ -76,7 +80,7 @@ def finished(
         seen = ~np.isnan(joints).all((2, 3))
     if told.trim:
         here = np.flatnonzero(seen.any(0))
-        counts[CUT] += seen.shape[1] - (here[-1] - here[0] + 1)
+        counts[CUT] += seen.shape[1] - int(here[-1] - here[0] + 1)
         joints, seen = joints[:, here[0] : here[-1] + 1], seen[:, here[0] : here[-1] + 1]
     counts[UNSEEN] += int((~seen).sum())
     left = int(np.isnan(joints[seen]).sum())
@@ -102,7 +106,7 @@ def _refuse_gaps(
 ) -> None:
     gaps = np.isnan(joints) & ~np.isnan(joints).all((2, 3), keepdims=True)
     if gaps.any():
-        body, frame, joint, _ = np.argwhere(gaps)[0]
+        body, frame, joint, _ = np.argwhere(gaps)[0].tolist()
         place = _at(where, int(body_of[body]), frame, lines)
         hint = "say missing: interpolate or zero where that is no mistake"
         raise BadInput(f"{place}: joint {skeleton.joints[joint]!r} has no value; {hint}")
@@ -139,5 +143,5 @@ def _upright(joints: Written, up: Up) -> Written:
 
 
 def _at(where: str, body: int, frame: int, lines: Mapping[tuple[int, int], int]) -> str:
-    line = lines.get((body, int(frame)))
+    line = lines.get((body, frame))
     return f"{where}: body {body}, frame {frame}" if line is None else f"{where}:{line}"
