@@ -21,6 +21,7 @@ from pyarrow import csv
 from skelray.errors import BadInput
 
 JOINTS, MOST_BODIES = 25, 6
+MOST_FRAMES = 100_000  # the longest real file has 300; a claim beyond this is damage, and memory is not given to it
 NUMBERS, BODY_FIELDS = 12, 10  # of a joint's line, of a body's
 BODY_LINES = JOINTS + 2
 COUNT = re.compile(rb"\d{1,9}")
@@ -60,13 +61,13 @@ def quickly(content: bytes) -> Recording | None:
     if not len(ends) or ends[-1] != len(text) - 1:
         ends = np.append(ends, len(text))
     begins = np.append(0, ends[:-1] + 1)
-    filled = text > ord(" ")
-    words = np.flatnonzero(np.append(filled[0], filled[1:] > filled[:-1]))
-    fields = np.diff(np.searchsorted(words, ends), prepend=0)
     try:
         frame, firsts, frames = _bodies(content, begins, ends)
     except ValueError:
         return None
+    filled = text > ord(" ")
+    words = np.flatnonzero(np.append(filled[0], filled[1:] > filled[:-1]))
+    fields = np.diff(np.searchsorted(words, ends), prepend=0)
     if fields[0] != 1 or (fields[firsts[:, None] + np.arange(BODY_LINES)] != SHAPE).any():
         return None
     heads = [content[begins[line] : ends[line]].split() for line in firsts]
@@ -94,7 +95,8 @@ def _bodies(
     frame: list[int] = []
     firsts: list[int] = []
     line = 1
-    frames = count(0)
+    if (frames := count(0)) > MOST_FRAMES:
+        raise ValueError
     for number in range(frames):
         bodies = count(line)
         if bodies > MOST_BODIES:
@@ -158,7 +160,7 @@ def shown(word: bytes) -> str:
 def exactly(content: bytes, where: str) -> Recording:
     """The recording, line by line. Raises BadInput with the line of the first mistake."""
     lines = _Lines(content, where)
-    frames = lines.count("the number of frames", 10**9 - 1)
+    frames = lines.count("the number of frames", MOST_FRAMES)
     frame: list[int] = []
     body: list[bytes] = []
     joints: list[list[float]] = []

@@ -25,7 +25,7 @@ from skelray.data.source import DataSet, Loaded, one_by_one
 from skelray.errors import BadInput
 
 ENDING = ".skeleton"
-LARGEST = 1 << 26  # bytes; the longest real files, 300 frames with six bodies, have about 6 MB
+LARGEST = 1 << 24  # bytes: 16 MiB; 300 frames with six bodies, more than any real file has, are 7 MB
 LISTED = "on the owners' list of missing skeletons"
 LICENCE = (
     "for academic research only, on request and not to be passed on; the terms are at "
