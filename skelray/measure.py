@@ -48,9 +48,8 @@ class EvaluateConfig(Strict):
     def refuse_stream(self, stream: str) -> None:
         """Raise ValueError where what is generated again has no joints to be compared."""
         if stream != "joint" and self.reconstruction:
-            raise ValueError(
-                f"evaluate.reconstruction: distances between joints are measured, and data.stream is {stream}; set 0"
-            )
+            due = "set evaluate.reconstruction to 0"
+            raise ValueError(f"the stream {stream} has no joints whose distances could be measured: {due}")
 
     @property
     def reported(self) -> list[str]:

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from conftest import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -23,6 +24,7 @@ from skelray.geometry import mirrored
 from skelray.rng import generator
 from skelray.show import source
 from skelray.skeletons import layout, layouts
+from skelray.sweep import config
 
 STREAMS = ("bone", "motion")
 STILL = {"sjepa": {"rotation": 0, "translation": 0}}  # what is done to joints within a method
@@ -129,9 +131,13 @@ def test_every_method_learns_from_every_stream(method, stream, stored):  # noqa:
 @pytest.mark.parametrize(
     ("method", "settings", "told"),
     [
-        ("sjepa", {"rotation": 0.0}, "method.rotation and method.translation: 0 is due"),
-        ("sjepa", {"translation": 0.0}, "for they are of joints and data.stream is bone"),
-        ("macdiff", {"standard": "published"}, "method.standard: what is published is of joints"),
+        ("sjepa", {"rotation": 0.0}, "the stream bone has no joints that could be turned and shifted"),
+        ("sjepa", {"translation": 0.0}, ": set method.rotation and method.translation to 0"),
+        (
+            "macdiff",
+            {"standard": "published"},
+            "the stream bone does not have the published mean and variance of joints: set method.standard to m",
+        ),
     ],
 )
 def test_what_a_method_does_to_joints_is_refused_with_other_streams(method, settings, told, stored):  # noqa: F811
@@ -143,8 +149,17 @@ def test_what_a_method_does_to_joints_is_refused_with_other_streams(method, sett
         trial.TrialConfig.model_validate(document)
 
 
+def test_a_sweep_names_the_stream_that_a_method_cannot_have():
+    mamp, sjepa = (REPOSITORY / f"search_spaces/{name}.yaml" for name in ("mamp", "sjepa"))
+    assert config.load(mamp, sets=["data.stream=motion"]).trial("mamp", {}).data.stream == "motion"
+    with pytest.raises(BadInput, match=r"data\.stream: the stream bone has no joints that could be turned and shifted"):
+        config.load(sjepa, sets=["data.stream=bone"])
+    still = config.load(sjepa, sets=["data.stream=bone", "method.rotation=0", "method.translation=0"])
+    assert still.trial("sjepa", {}).data.stream == "bone"
+
+
 def test_distances_between_joints_are_not_measured_on_other_streams(stored):  # noqa: F811
-    with pytest.raises(ValidationError, match=r"evaluate\.reconstruction: distances between joints are measured"):
+    with pytest.raises(ValidationError, match="no joints whose distances could be measured: set evaluate"):
         streamed("umd", "motion", stored, evaluate={"reconstruction": 4})
 
 

@@ -69,7 +69,8 @@ class MacDiffConfig(MethodConfig):
     def refuse_stream(self, stream: str) -> None:
         """Raise ValueError where the published statistics are of something else."""
         if stream != "joint" and self.standard == "published":
-            raise ValueError(f"method.standard: what is published is of joints, and data.stream is {stream}")
+            due = "set method.standard to measured"
+            raise ValueError(f"the stream {stream} does not have the published mean and variance of joints: {due}")
 
 
 class MacDiff(Method):

@@ -63,9 +63,8 @@ class SJEPAConfig(MethodConfig):
     def refuse_stream(self, stream: str) -> None:
         """Raise ValueError where a view would turn or shift what are no joints."""
         if stream != "joint" and (self.rotation or self.translation):
-            raise ValueError(
-                f"method.rotation and method.translation: 0 is due, for they are of joints and data.stream is {stream}"
-            )
+            due = "set method.rotation and method.translation to 0"
+            raise ValueError(f"the stream {stream} has no joints that could be turned and shifted: {due}")
 
 
 class SJEPA(Method):

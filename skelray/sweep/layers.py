@@ -122,7 +122,8 @@ def _validated(model: type[Model], data: dict[str, Any], under: str, flat: Mappi
         key, sentence = problems(error, model)[0]
         key = ".".join(filter(None, (under, key)))
         raise Unbuildable(
-            _named(key, sentence, [*flat, *(f"{key}.{name}" for name in model.model_fields)]), sentence
+            _named(key, sentence, [*flat, *(f"{key}.{name}".removeprefix(".") for name in model.model_fields)]),
+            sentence,
         ) from None
 
 
