@@ -28,6 +28,7 @@ from skelray import skeletons
 from skelray.data import npz
 from skelray.data.clip import TEST, TRAIN, Clip
 from skelray.data.files import Files
+from skelray.data.readers.ntu_skeleton import LICENCE
 from skelray.data.source import DataSet, Loaded
 from skelray.errors import BadInput
 from skelray.schema import Strict
@@ -44,10 +45,6 @@ PROTOCOLS = {  # a word of the file name -> the split
 }
 PART = re.compile(r"x_(train|test)\[(\d+)\]")
 EMPTY = "a clip without a frame"
-LICENCE = (
-    "NTU RGB+D is for academic research on request, and its data and what is made of them may not be passed on: "
-    "https://rose1.ntu.edu.sg/dataset/actionRecognition/"
-)
 
 
 class Options(Strict):
