@@ -39,6 +39,7 @@ DAMAGE = (  # what reading a damaged archive raises, by what is damaged
 )
 Member = IO[bytes] | zipfile.ZipExtFile | io.BytesIO  # all are the first, which executed annotations do not know
 NUMBERS = "fiub"  # kinds of numpy types: floating, whole, unsigned and truth values
+TEXT = "U"  # the kind of numpy type that is text
 AT_ONCE = 1 << 20  # bytes that are passed over at once
 
 
@@ -61,8 +62,8 @@ def names(opened: zipfile.ZipFile) -> list[str]:
 class Rows:
     """The rows of one array, from the first on: `array[0]`, `array[1]`, ... Close it when done."""
 
-    def __init__(self, opened: zipfile.ZipFile, source: Path, name: str):
-        """Raises BadInput for what is no array of plain numbers in C order, or has another size than its shape."""
+    def __init__(self, opened: zipfile.ZipFile, source: Path, name: str, kinds: str = NUMBERS):
+        """Raises BadInput for what is no array of `kinds` in C order, or has another size than its shape."""
         self.where = f"{source}: {name}"
         try:
             entry = opened.getinfo(f"{name}.npy")
@@ -70,8 +71,9 @@ class Rows:
             self.shape, fortran, self.dtype = header(self._file)
         except DAMAGE as error:
             raise BadInput(f"{self.where} is not a whole numpy array ({error})") from error
-        if fortran or self.dtype.kind not in NUMBERS:
-            raise BadInput(f"{self.where} must hold plain numbers in C order, not {self.dtype}")
+        if fortran or self.dtype.kind not in kinds:
+            what = "plain text" if kinds == TEXT else "plain numbers"
+            raise BadInput(f"{self.where} must hold {what} in C order, not {self.dtype}")
         if any(length < 0 for length in self.shape):
             raise BadInput(f"{self.where} is not a whole numpy array (shape {list(self.shape)})")
         left, claimed = entry.file_size - self._file.tell(), math.prod(self.shape) * self.dtype.itemsize
