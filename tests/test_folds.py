@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sweep_folder import folder as folder
 from tiny_store import tiny_clips, tiny_store
+from tiny_trial import clips as clips
+from tiny_trial import stored as stored
+from tiny_trial import tiny
 
 from skelray.data import splits
 from skelray.data.config import DataConfig
@@ -16,6 +19,7 @@ from skelray.data.folds import choose, folds
 from skelray.errors import BadInput
 from skelray.schema import problems
 from skelray.sweep import driver
+from skelray.trial import TrialConfig, prepare
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,19 @@ def test_a_config_chooses_one_fold_or_held_out_subjects(uneven):
     assert set(uneven.subject[last.val]) == {12}
     with pytest.raises(BadInput, match=r"data\.fold: there is no fold 12 of 12; they count from 0"):
         choose(DataConfig(split="xview", folds="subjects", fold=12), uneven)
+
+
+def test_a_trial_trains_without_its_fold_and_its_final_with_it(stored):
+    """Four training subjects with nine clips each, validated one by one."""
+    config = tiny(store=stored)
+    config["data"] |= {"folds": "subjects"}
+    prepared = []
+    for fold in range(4):
+        config["data"]["fold"] = fold
+        prepared.append(prepare(TrialConfig.model_validate(config)))
+    for fold, parts in enumerate(prepared):
+        assert (set(parts.store.subject[parts.selection.val]), len(parts.selection.train)) == ({fold}, 27)
+        np.testing.assert_array_equal(parts.selection.everything, np.flatnonzero(parts.store.sides["given"] == 0))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shell import skelray
 from tiny_store import tiny_clips, tiny_store
 
-from skelray.data import splits
+from skelray.data import splits, store
 from skelray.data.clip import TEST, TRAIN
 from skelray.errors import BadInput
 
@@ -33,6 +34,27 @@ def test_official_counts_of_ntu(shared_data, folder, name, split, column, train,
     trains = splits.trains(name, split, ids)
     assert (trains.sum(), (~trains).sum()) == (train, test)
     assert splits.protocols()[name][split]["whole"] == {"train": train, "test": test}
+
+
+def test_official_counts_of_utd_mhad_and_msrc12(shared_data):
+    """UTD-MHAD: 431 / 430. MSRC-12: 30 subjects, odd ones train; what its file holds."""
+    names = [path.name for path in (shared_data / "utd-mhad").rglob("a*_s*_t*_skeleton.mat")]
+    subjects = {"utd-mhad": [int(name.split("_s")[1][0]) for name in names]}
+    with np.load(shared_data / "msrc12.npz") as file:
+        subjects["msrc12"] = file["subject"].astype(np.int64).tolist()
+    for name, whole in (("utd-mhad", {"train": 431, "test": 430}), ("msrc12", {"train": 3_114, "test": 3_127})):
+        trains = splits.trains(name, "xsub", np.array(subjects[name]))
+        assert {"train": trains.sum(), "test": (~trains).sum()} == whole == splits.protocols()[name]["xsub"]["whole"]
+    odd = set(subjects["msrc12"]) & set(range(1, 31, 2))
+    assert odd == set(splits.protocols()["msrc12"]["xsub"]["train"])
+
+
+def test_two_dimensional_forms_share_the_rules_of_their_recordings(tmp_path):
+    assert splits.protocols()["ntu60-2d"] is splits.protocols()["ntu60"]
+    assert splits.protocols()["ntu120-2d"] is splits.protocols()["ntu120"]
+    opened = tiny_store(tmp_path / "a.arrow", name="ntu60-2d")
+    assert splits.sizes(opened, "xview") == (36, 18)
+    assert (splits.family("ntu60-2d"), splits.family("nw-ucla"), splits.family("mine")) == ("ntu60", "nw-ucla", "mine")
 
 
 def test_select_and_open_test_share_no_clip_and_lose_none(tiny):
@@ -107,8 +129,51 @@ def test_the_side_that_the_source_gives_is_a_split(tmp_path):
     assert splits.available(opened) == ["given"]
     assert splits.sizes(opened, "given") == (36, 18)
     np.testing.assert_array_equal(
-        splits.open_test(opened, "given", reader="test", ledger=None).standard, np.flatnonzero(opened.sides["given"] == TEST)
+        splits.open_test(opened, "given", reader="test", ledger=None).standard,
+        np.flatnonzero(opened.sides["given"] == TEST),
     )
+
+
+def test_a_given_side_serves_where_the_official_rule_cannot(tmp_path):
+    """Official: cameras 1 and 2 train. The source says subjects 1 and 2, under the same name."""
+    given = [replace(clip, sides={"xview": TRAIN if clip.subject <= 2 else TEST}) for clip in tiny_clips()]
+    official = tiny_store(tmp_path / "a.arrow", given)
+    np.testing.assert_array_equal(splits.training_side(official, "xview"), official.camera != 3)
+    blind = tiny_store(tmp_path / "b.arrow", [replace(clip, camera=-1) for clip in given])
+    np.testing.assert_array_equal(splits.training_side(blind, "xview"), blind.subject <= 2)
+
+
+def test_several_given_splits_are_served_and_one_with_gaps_is_refused(tmp_path):
+    sides = [
+        replace(clip, sides={"fold a": clip.subject % 2, "fold b": int(clip.subject > 2)} | ({"gaps": 0} if n else {}))
+        for n, clip in enumerate(tiny_clips())
+    ]
+    opened = tiny_store(tmp_path / "a.arrow", sides, name="mine")
+    assert splits.available(opened) == ["fold a", "fold b"]
+    assert splits.sizes(opened, "fold b") == (18, 36)
+    with pytest.raises(BadInput, match=r'by "gaps": 1 of its 54 clips are on neither side'):
+        splits.select(opened, "gaps", 1, seed=0)
+
+
+def test_the_command_lists_splits_and_who_validates(tmp_path, capsys):
+    tiny_store(tmp_path / "a.arrow")
+    given = [replace(clip, subject=-1, sides={"mine": int(clip.camera == 3)}) for clip in tiny_clips()]
+    tiny_store(tmp_path / "b.arrow", given, name="other")
+    tiny_store(tmp_path / "c.arrow", name="other")
+
+    def rows(name, *words):
+        assert skelray("data", "splits", tmp_path / name, *words) == 0
+        table = capsys.readouterr().out.splitlines()
+        return [[cell.strip() for cell in line.split("│")[1:-1]] for line in table if line.startswith("│")]
+
+    held = splits.select(store.open(tmp_path / "a.arrow"), "xview", 3, 1).val
+    people = np.unique(store.open(tmp_path / "a.arrow").subject[held])
+    expected = ["xview", str(36 - len(held)), str(len(held)), "18", f"subjects {', '.join(map(str, people))}"]
+    assert rows("a.arrow", "--val-subjects", 3, "--val-seed", 1) == [expected]
+    assert rows("a.arrow", "--val-subjects", 9)[0][:4] == ["xview", "36", "0", "18"]
+    assert rows("b.arrow")[0][:4] == ["mine", "30", "6", "18"]
+    assert skelray("data", "splits", tmp_path / "c.arrow") == 2
+    assert "knows no split" in capsys.readouterr().err
 
 
 def test_what_cannot_be_split_is_refused(tiny, tmp_path):
