@@ -138,7 +138,7 @@ def test_lists_become_the_sides_of_named_splits(tmp_path):
     ]
     assert loaded[5].counts == {
         "clip in no split list": 1,
-        "clip in the list 'everything', which is of neither side": 1,
+        "clip in the list 'everything', of neither side": 1,
     }
 
 

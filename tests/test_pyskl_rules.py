@@ -62,9 +62,13 @@ def test_half_heights_keep_angles_and_pixels_stay_pixels(tmp_path):
 @pytest.mark.parametrize(
     ("options", "units", "note"),
     [
-        ({}, "half image widths and heights", "from the image's centre in half image widths and heights, y up"),
-        ({"coordinates": "height", "y_up": False}, "half image heights", "in half image heights, y down"),
-        ({"coordinates": "pixels"}, "pixels", "as in the file, y up"),
+        ({}, "half image widths and heights", "half image widths and heights from the image's centre, y up"),
+        (
+            {"coordinates": "height", "y_up": False},
+            "half image heights",
+            "half image heights from the image's centre, y down",
+        ),
+        ({"coordinates": "pixels"}, "pixels", "coordinates: pixels, y up"),
     ],
 )
 def test_the_unit_is_said(tmp_path, options, units, note):
@@ -128,7 +132,8 @@ def test_empty_bodies_and_empty_clips_are_left_out_and_counted(tmp_path):
         annotation("S001C001P001R001A004", 3, second[:, :0]),
         None,
     ]
-    found = PYSKL.read(write(tmp_path / "a.pkl", kept, {}), PYSKL.Options(allow_pickle=True)).aligned([])
+    found = PYSKL.read(write(tmp_path / "a.pkl", kept, {"train": ["other"]}), PYSKL.Options(allow_pickle=True))
+    found = found.aligned([])
     loaded = list(found.read(found.parts))
     np.testing.assert_array_equal(loaded[0].clips[0].joints, second[1:])
     assert loaded[0].counts == {"all-zero body left out": 1, "clip in no split list": 1}

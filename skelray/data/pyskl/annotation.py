@@ -68,8 +68,6 @@ def clip(
     if len(joints) > rules.bodies:
         counts[f"body beyond {rules.bodies} left out"] += len(joints) - rules.bodies
         joints = joints[_leading(joints, scores, rules.bodies)]
-    if not sides:
-        counts["clip in no split list"] += 1
     made = Clip(clip_name, np.ascontiguousarray(joints), label, sides=sides, **known)
     return Loaded([made], {rule: count for rule, count in counts.items() if count})
 

@@ -71,7 +71,8 @@ def read(source: Path, options: Options = Options()) -> DataSet:
     if not options.allow_pickle:
         raise BadInput(f"{source}: a pickle is opened only with --allow-pickle; plain data and arrays alone are read")
     annotations, split = _contents(unpickle.load(source), source)
-    skeleton = _layout(annotations, options, source)
+    first = _first(annotations, source)
+    skeleton = _layout(first, options, source)
     names = [name_of(annotation, number) for number, annotation in enumerate(annotations)]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise BadInput(f"{source}: two annotations have the frame_dir {twice[0]!r}")
@@ -86,7 +87,7 @@ def read(source: Path, options: Options = Options()) -> DataSet:
         one_by_one(partial(_part, file)),
         together=True,  # a clip is read in less time than it takes to send it from another process
         stamp=Files(source).stamp,
-        notes=_notes(options, flat),
+        notes=_notes(options, skeleton, str(first.dtype)),
         steps=("spine_origin",) if skeleton.name == "kinect25" else (),
         units=UNITS[options.coordinates] if flat else "metres",
         frame_rate=30.0 if dataset in CLASSES else None,
@@ -106,13 +107,18 @@ def _contents(whole: Any, source: Path) -> tuple[list[Any], Any]:
     return annotations, split
 
 
-def _layout(annotations: list[Any], options: Options, source: Path) -> Skeleton:
+def _first(annotations: list[Any], source: Path) -> Array:
+    """The first keypoints there are."""
     whole = [each for each in annotations if isinstance(each, dict)]
-    first = next((each["keypoint"] for each in whole if isinstance(each.get("keypoint"), Array)), None)
-    if first is None:
-        elsewhere = any("raw_file" in each or "frame_inds" in each for each in whole)
-        why = "; in the Kinetics form they lie in other files, which no reader knows" if elsewhere else ""
-        raise BadInput(f"{source}: no annotation has keypoints{why}")
+    for each in whole:
+        if isinstance(each.get("keypoint"), Array):
+            return each["keypoint"]
+    elsewhere = any("raw_file" in each or "frame_inds" in each for each in whole)
+    why = "; in the Kinetics form they lie in other files, which no reader knows" if elsewhere else ""
+    raise BadInput(f"{source}: no annotation has keypoints{why}")
+
+
+def _layout(first: Array, options: Options, source: Path) -> Skeleton:
     if options.layout:
         return skeletons.layout(options.layout)
     shape = first.shape[2:4]
@@ -143,18 +149,15 @@ def _classes(dataset: str, annotations: list[Any], options: Options, source: Pat
     return tuple(map(str, range(options.classes or least)))
 
 
-def _notes(options: Options, flat: bool) -> tuple[str, ...]:
-    if not flat:
-        return ("bodies: as PYSKL chose them, coordinates rounded to float16 by it",)
-    place = (
-        "as in the file"
-        if options.coordinates == "pixels"
-        else f"from the image's centre in {UNITS[options.coordinates]}"
-    )
+def _notes(options: Options, skeleton: Skeleton, kind: str) -> tuple[str, ...]:
+    if skeleton.channels == 3:
+        return (f"coordinates: {kind}, as in the file", f"bodies: at most {options.bodies} of those in the file")
+    unit = UNITS[options.coordinates]
+    place = "pixels" if options.coordinates == "pixels" else f"{unit} from the image's centre"
     return (
         f"coordinates: {place}, y {'up' if options.y_up else 'down'}",
         f"scores: not kept; a joint that was not found, or with {options.least_score} or less, is zero",
-        f"bodies: at most {options.bodies}, by their mean scores",
+        f"bodies: at most {options.bodies} of those in the file",
     )
 
 
@@ -167,7 +170,7 @@ def _part(file: _File, part: str) -> Loaded:
         split, kind = file.sides.twice[name]
         raise BadInput(f"{where}: is on both sides of the split {split} (the second list is its {kind})")
     loaded = clip(annotation, name, file.sides.sides.get(name, {}), file.skeleton, file.rules, file.source, where)
-    if name in file.sides.idle:
-        rule = f"clip in the list {file.sides.idle[name]!r}, which is of neither side"
-        loaded = replace(loaded, counts={**loaded.counts, rule: 1})
-    return loaded
+    rules = [f"clip in the list {file.sides.idle[name]!r}, of neither side"] if name in file.sides.idle else []
+    if file.sides.sides and name not in file.sides.sides:
+        rules.append("clip in no split list")
+    return replace(loaded, counts={**loaded.counts, **dict.fromkeys(rules, 1)}) if loaded.clips else loaded
