@@ -2,11 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from skelray.errors import BadInput
 from skelray.geometry import limbs
+from skelray.show import upright
 from skelray.skeletons import Skeleton, layout, layouts
 
 # (joint, parent), as published: NTU RGB+D's feeders, PYSKL's graphs, ST-GCN's Kinetics, JHMDB's readme.
@@ -77,6 +79,19 @@ def test_both_arms_are_one_group_of_bones_and_both_legs_another(name):
     assert {(part[joint], group) for joint, group in enumerate(groups)} == {
         (part[groups.index(group)], group) for group in range(3)
     }
+
+
+HEIGHTS = {"shoulder": 1.4, "elbow": 1.1, "wrist": 0.9, "hand": 0.8, "thumb": 0.8, "spine": 1.1, "belly": 1.1}
+HEIGHTS |= {"hip": 0.9, "knee": 0.5, "ankle": 0.1, "foot": 0.0}  # metres; what is not here belongs to a head
+
+
+@pytest.mark.parametrize("name", ROOTS)
+def test_pictures_see_in_every_layout_which_way_is_up(name):
+    body = layout(name)
+    high = np.array([HEIGHTS.get(joint.split("_")[0], 1.6) for joint in body.joints])
+    standing = np.stack([np.zeros_like(high), high, *[np.ones_like(high)] * (body.channels - 2)], -1)
+    assert upright.of_joints(standing[None], body) == (1, 1)
+    assert upright.of_joints(-standing[None], body) == (1, -1)  # as pixels count
 
 
 THREE = {"name": "mine", "joints": ("a", "b", "c"), "parents": (0, 0, 1)}
