@@ -56,10 +56,21 @@ def clip(content: bytes, where: str, array: Array, packed: bool, skeleton: Skele
     return _ordered(raw, where, array, skeleton)
 
 
-def member_names(content: bytes, where: str) -> list[str]:
-    """The names of the arrays in an .npz file. Raises BadInput for what is none."""
+def held(content: bytes, where: str, packed: bool) -> dict[str, NDArray[np.generic]]:
+    """Every array of plain numbers in an .npz file by its name, or the one of an .npy file by "". Raises BadInput."""
+    if not packed:
+        return {"": _numbers(content, where)}
     with _archive(content, where) as archive:
-        return npz.names(archive)
+        names = npz.names(archive)
+    found, last = {}, BadInput(f"{where}: holds no array")
+    for name in names:
+        try:
+            found[name] = _numbers(*_member(content, where, name))
+        except BadInput as error:  # an object among the arrays is no clip, and no harm either
+            last = error
+    if not found:
+        raise last
+    return found
 
 
 def _archive(content: bytes, where: str) -> zipfile.ZipFile:

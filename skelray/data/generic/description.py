@@ -1,5 +1,6 @@
 """What a `skeletons.yaml` may say: its keys, their types and ranges, and which of them go together."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -39,7 +40,9 @@ class Csv(Strict):
 
     header: bool = Field(True, description="whether the first line names the columns")
     separator: str = Field(",", min_length=1, max_length=1, description="what stands between two cells")
-    columns: str = Field("", description="name of a coordinate's column, as {joint}_{axis}; empty: all others in order")
+    columns: str = Field(
+        "", description="name of a coordinate's column, as {joint}_{axis}, {number}{AXIS}; empty: all others in order"
+    )
     frame: Word = Field("", description="column of the frame number; empty: one line a frame")
     body: Word = Field("", description="column that tells bodies apart; it needs frame")
     timestamp: Word = Field("", description="column of the time; it must grow")
@@ -165,7 +168,8 @@ def _fields_agree(document: Document, told: Description) -> None:
                 raise document.error(f"csv.{key}", f"without a header a column is a number from 0 on, not {column!r}")
         if told.csv.columns:
             raise document.error("csv.columns", "without a header columns have no names; take it out")
-    if told.csv.columns and not ("{axis}" in told.csv.columns and _names_a_joint(told.csv.columns)):
+    columns = told.csv.columns
+    if columns and not (re.search(r"\{(axis|AXIS)\}", columns) and re.search(r"\{(joint|number)\}", columns)):
         raise document.error("csv.columns", "needs {axis} and {joint} or {number}, as in {joint}_{axis}")
     if told.csv.body and not told.csv.frame:
         raise document.error("csv.body", "needs csv.frame: which lines belong to the same moment?")
@@ -173,10 +177,6 @@ def _fields_agree(document: Document, told: Description) -> None:
         owner = told.from_table if "." in key else told.csv
         if owner and owner.separator in '"\r\n\0':
             raise document.error(key if "." in key else f"csv.{key}", f"{owner.separator!r} cannot separate cells")
-
-
-def _names_a_joint(columns: str) -> bool:
-    return "{joint}" in columns or "{number}" in columns
 
 
 def _split_agrees(document: Document, told: Description, key: str, split: Split) -> None:

@@ -1,6 +1,7 @@
 """A clip in a .csv file: one line a frame, or a line for each body of a frame, in named columns or in order."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -134,7 +135,7 @@ def _named(names: list[str], form: Csv, skeleton: Skeleton) -> _Columns:
     place = {key: cells.column(names, name) if (name := getattr(form, key)) else None for key in SPECIAL}
     if form.columns:
         wanted = [
-            form.columns.replace("{joint}", joint).replace("{number}", str(number)).replace("{axis}", axis)
+            _filled(form.columns, joint, number, axis)
             for number, joint in enumerate(skeleton.joints)
             for axis in AXES[: skeleton.channels]
         ]
@@ -143,6 +144,11 @@ def _named(names: list[str], form: Csv, skeleton: Skeleton) -> _Columns:
     else:
         coordinates = _others(len(names), place.values(), skeleton)
     return _Columns(coordinates, **place, count=len(names))
+
+
+def _filled(columns: str, joint: str, number: int, axis: str) -> str:
+    known = {"joint": joint, "number": str(number), "axis": axis, "AXIS": axis.upper()}
+    return re.sub(r"\{(joint|number|axis|AXIS)\}", lambda match: known[match[1]], columns)
 
 
 def _numbered(row: list[str], form: Csv, skeleton: Skeleton, here: str) -> _Columns:
