@@ -75,7 +75,9 @@ def arranged(joints: np.ndarray, axes: str) -> np.ndarray:
     return plain.reshape(lengths)
 
 
-def csv_text(joints, names=FIVE, columns="{joint}_{axis}", header=True, frame="", body="", time="", separator=","):
+def csv_text(
+    joints, names=FIVE, columns="{joint}_{axis}", header=True, frame="", body="", time="", separator=",", rate=30
+):
     """A clip as lines; a body that is all zeros in a frame has no line there; a value that is nan is an empty cell."""
     bodies, frames, count, channels = joints.shape
     special = [name for name in (frame, body, time) if name]
@@ -90,6 +92,8 @@ def csv_text(joints, names=FIVE, columns="{joint}_{axis}", header=True, frame=""
             row = joints[one, moment].reshape(-1)
             if not row.any() and bodies > 1:
                 continue
-            before = [str(moment)] * bool(frame) + [f"person {one}"] * bool(body) + [f"{moment / 30:.6f}"] * bool(time)
+            before = (
+                [str(moment)] * bool(frame) + [f"person {one}"] * bool(body) + [f"{moment / rate:.6f}"] * bool(time)
+            )
             lines.append(separator.join([*before, *("" if np.isnan(value) else repr(float(value)) for value in row)]))
     return "\n".join(lines) + "\n"
