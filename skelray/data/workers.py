@@ -20,11 +20,12 @@ def read_aside(found: DataSet, parts: Sequence[str], jobs: int) -> Iterator[Load
     """One Loaded a part, in order. Raises BadInput when a reading process is killed."""
     bundles = (parts[first : first + TOGETHER] for first in range(0, len(parts), TOGETHER))
     # Fresh processes: a fork of one with threads (torch, Arrow) may hang.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin)
+    # The source is sent once a process: it may name a hundred thousand parts.
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (found,))
     waiting: deque[Future[list[Loaded]]] = deque()
     try:
         for bundle in bundles:
-            waiting.append(pool.submit(_read, found, bundle))
+            waiting.append(pool.submit(_read, bundle))
             if len(waiting) > AHEAD * jobs:
                 yield from waiting.popleft().result()
         while waiting:
@@ -38,7 +39,11 @@ def read_aside(found: DataSet, parts: Sequence[str], jobs: int) -> Iterator[Load
         pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+_source: list[DataSet] = []  # of a reading process
+
+
+def _begin(found: DataSet) -> None:
+    _source[:] = [found]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that writes
     Thread(target=_end_with_parent, daemon=True).start()
 
@@ -50,5 +55,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read(found: DataSet, parts: Sequence[str]) -> list[Loaded]:
-    return list(found.read(parts))
+def _read(parts: Sequence[str]) -> list[Loaded]:
+    return list(_source[0].read(parts))
