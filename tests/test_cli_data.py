@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from test_readers import nw_ucla_file
 from typer.testing import CliRunner
 from written_npz import npz
+from written_nw_ucla import nw_ucla_file
 
 from skelray.cli import data
 from skelray.errors import BadInput

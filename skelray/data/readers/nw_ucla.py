@@ -33,7 +33,10 @@ ACTIONS = {  # number in the file name -> what is done; a class is the place in 
     11: "throw",
     12: "carry",
 }
-LICENCE = "no licence is published with the archive; ask its authors before you pass it on"
+LICENCE = (
+    "no licence is published with the archive; ask its authors before you pass it on "
+    "(https://wangjiangb.github.io/my_data.html)"
+)
 LARGEST = 1 << 23  # bytes of a file; the longest real one has an eightieth of it
 NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
 

@@ -36,7 +36,7 @@ Joints = Float32[np.ndarray, "M _ V C"]
 MISSING = "files that are missing"  # the part that reports them
 UNTRIMMED = ("untrimmed",)
 LICENCE = (
-    "research only, on request to the authors, and not to be passed on "
+    "its page names no licence and gives access on request: take it as lent for research, and do not pass it on "
     "(https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html)"
 )
 

@@ -26,7 +26,10 @@ VARIABLE = "d_skel"
 RANGES = {"action": range(1, 28), "subject": range(1, 9), "trial": range(1, 5)}
 LONGEST = 10_000  # frames of a clip; the longest real one has 125
 LARGEST = 1 << 23  # bytes of a file, packed or not: LONGEST frames of doubles and something over
-LICENCE = "the authors call it public for research and ask for a citation; no licence is published with the archive"
+LICENCE = (
+    "the authors call it freely available for research and ask for a citation; no licence is published with the "
+    "archive (https://www.utdallas.edu/~kehtar/UTD-MHAD.html)"
+)
 
 
 class Options(Strict):
