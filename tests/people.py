@@ -23,12 +23,12 @@ def person(frames: int, seed: int) -> np.ndarray:
 
 
 def people(count: int = 8, frames: int = 40) -> list[Clip]:
-    """Sound clips: two classes, four subjects, two cameras; clip 0 shows two bodies; even subjects train."""
+    """Sound clips: two classes, four subjects, two cameras; clip 0 shows two bodies; subjects 0 and 1 train."""
     clips = []
     for number in range(count):
         bodies = np.stack([person(frames + number, 10 * number + body) for body in range(1 + (number == 0))])
         subject = number % 4
-        about = {"subject": subject, "camera": number // 4 % 2, "sides": {"given": subject % 2}}
+        about = {"subject": subject, "camera": number // 4 % 2, "sides": {"given": subject // 2}}
         clips.append(Clip(f"clip<{number}>", bodies, number % 2, **about))
     return clips
 

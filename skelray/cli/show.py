@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skelray import atomic
 from skelray.errors import BadInput
+from skelray.show import output
 
 if TYPE_CHECKING:
     from skelray.show.scene import Scene
@@ -29,7 +29,7 @@ Folder = Annotated[
 @app.command()
 def clip(store: StoreName, clip: Clip = 0, out: Out = None) -> None:
     """Draw one clip, all bodies, bones coloured by side."""
-    place = _place(out, f"clip-{clip}")
+    place = output.place(out, f"clip-{clip}")
     from skelray.show import clip as question
     from skelray.show import source
 
@@ -48,7 +48,7 @@ def mask(
     out: Out = None,
 ) -> None:
     """Draw what each masking strategy hides of a clip, as skeletons and as joint x time."""
-    place = _place(out, f"mask-{clip}")
+    place = output.place(out, f"mask-{clip}")
     from skelray.show import mask as question
     from skelray.show import source
 
@@ -69,7 +69,7 @@ def reconstruction(
     out: Out = None,
 ) -> None:
     """Draw a clip, what is visible of it, and what SkeletonMAE, MAMP or AMR predicts."""
-    place = _place(out, f"reconstruction-{clip}")
+    place = output.place(out, f"reconstruction-{clip}")
     if (weights is None) == (untrained is None):
         raise BadInput("give --weights FOLDER, or --untrained METHOD for a network that knows nothing yet; one of them")
     from skelray.show import reconstruction as question
@@ -104,7 +104,7 @@ def sample(
     out: Out = None,
 ) -> None:
     """Draw clips that MacDiff or UMD makes up, with the data's own beside them."""
-    place = _place(out, "sample")
+    place = output.place(out, "sample")
     if weights is None:
         raise BadInput("give --weights FOLDER: a network that was never trained makes up noise")
     from skelray.show import sample as question
@@ -117,27 +117,13 @@ def sample(
     _write(question.scene(clips, found.method, known=source.trained_on(found), **settings), place)  # type: ignore[arg-type]
 
 
-def _place(out: Path | None, name: str) -> Path:
-    """Where the picture goes. Raises BadInput before anything is computed."""
-    path = out or Path(f"{name}.html")
-    if path.suffix not in (".html", ".gif"):
-        raise BadInput(f"--out {path}: a name ending in .html or .gif is due")
-    if path.is_dir() or not path.parent.is_dir():
-        raise BadInput(f"--out {path}: " + ("it is a folder" if path.is_dir() else f"there is no folder {path.parent}"))
-    return path
-
-
 def _write(scene: "Scene", path: Path) -> None:
-    try:
-        with atomic.whole(path) as unfinished:
-            if path.suffix == ".gif":
-                from skelray.show import gif
+    with output.whole(path) as unfinished:
+        if path.suffix == ".gif":
+            from skelray.show import gif
 
-                gif.write(scene, unfinished)
-            else:
-                from skelray.show import page
+            gif.write(scene, unfinished)
+        else:
+            from skelray.show import page
 
-                unfinished.write_text(page.text(scene), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"--out {path} cannot be written: {error.strerror}") from error
-    print(path)
+            unfinished.write_text(page.text(scene), encoding="utf-8")

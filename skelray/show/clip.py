@@ -1,26 +1,20 @@
 """How a clip looks: every frame and body as the store keeps them."""
 
-import numpy as np
-
 from skelray.data.store import Store
-from skelray.show import source, upright
-from skelray.show.scene import RATE, Panel, Scene, reach
+from skelray.show import recorded, source
+from skelray.show.scene import Scene
 
 
 def scene(clips: Store, clip: int) -> Scene:
     """One panel. Raises BadInput when there is no such clip."""
     source.refuse_clip(clips, clip)
-    up = upright.of_store(clips)
-    joints = upright.seen(np.array(clips.joints(clip)), up)
-    bodies, frames = joints.shape[:2]
-    who = "1 body" if bodies == 1 else f"{bodies} bodies"
-    told = f"Animated skeleton, {source.described(clips, clip)}, {who}, {frames} frames"
-    panel = Panel(source.spoken(clips, clip), told, joints, f"{who}, {frames} frames")
-    lead = (
-        f"As the store keeps it, from the front, {up} upwards. Stores record no frame rate: {RATE:g} frames a second "
-        "are taken for granted.",
+    seen = recorded.view(clips)
+    told = f"Animated skeleton, {source.described(clips, clip)}, {recorded.sizes(clips, clip)}"
+    title = source.described(clips, clip).capitalize()
+    panel = recorded.panel(
+        clips, clip, seen, title=recorded.spoken(clips, clip), told=told, note=recorded.sizes(clips, clip)
     )
+    lead = (f"As the store keeps it, from the front, {seen.up} upwards. {seen.pace}",)
     facts = {"clip": str(clips.clip_name[clip]), "layout": clips.skeleton.name}
-    return Scene(
-        source.described(clips, clip).capitalize(), lead, clips.skeleton, (panel,), reach([joints]), facts=facts
-    )
+    assert panel.reach is not None
+    return Scene(title, lead, clips.skeleton, (panel,), panel.reach, seen.rate, facts)

@@ -85,7 +85,7 @@ class _Show:
     def _panel(self, part: SubFigure, panel: Panel) -> _Moved:
         shares = [3.0] + [2 / max(1, self.tables)] * self.tables
         axes = part.subplots(len(shares), 1, height_ratios=shares, squeeze=False)[:, 0]
-        pose, width, height = axes[0], *self.scene.reach
+        pose, width, height = axes[0], *(panel.reach or self.scene.reach)
         pose.set(xlim=(-width, width), ylim=(-height, height), aspect="equal")
         for each in axes:
             each.set_axis_off()

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -11,21 +13,22 @@ from jaxtyping import Bool, Float
 from skelray.show.scene import SIDES, Panel, Scene, sides
 
 LABELS, STEPS, ROW = 92, 228, 10.5  # of a grid: room for joint names, room for all steps, height of a joint
+MANY = 8  # panels from which on they are smaller
 LIMIT = 32.7  # metres: as far as two bytes of millimetres reach
 
 
-def text(scene: Scene) -> str:
-    """The whole file. The same scene gives the same text."""
+def text(scene: Scene, sections: Sequence[str] = ()) -> str:
+    """The whole file; `sections` of HTML stand between its head and its panels. The same scene gives the same text."""
+    wide = any(panel.grid is not None for panel in scene.panels)
     parts = {
         "title": escape(scene.title),
-        "least": "20rem" if any(panel.grid is not None for panel in scene.panels) else "15rem",
-        "body": "\n".join([*_head(scene), *_groups(scene)]),
+        "least": "20rem" if wide else "11rem" if len(scene.panels) > MANY else "15rem",
+        "body": "\n".join([*_head(scene), *sections, _legend(scene), *_groups(scene)]),
         "scene": json.dumps(data(scene), separators=(",", ":")),
     }
     found = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
-    for name, value in parts.items():
-        found = found.replace(f"@{name}@", value)
-    return found
+    # All at once: a class may be named @scene@.
+    return re.sub(f"@({'|'.join(parts)})@", lambda name: parts[name[1]], found)
 
 
 def data(scene: Scene) -> dict[str, object]:
@@ -63,13 +66,17 @@ def _head(scene: Scene) -> list[str]:
     if scene.facts:
         facts = "; ".join(f"{escape(name)} {escape(value)}" for name, value in scene.facts.items())
         lines.append(f'<p class="facts">{facts}</p>')
+    return lines
+
+
+def _legend(scene: Scene) -> str:
     keys = {side: f"{side} side" if side != "middle" else side for side in SIDES}
     if any(panel.hidden is not None and not panel.only_visible for panel in scene.panels):
         keys["hidden"] = "hidden"
     if any(panel.ghost is not None for panel in scene.panels):
         keys["ghost"] = "the truth"
     items = "".join(f'<li><i class="{key}"></i>{word}</li>' for key, word in keys.items())
-    return [*lines, f'<ul class="legend" aria-label="Colours">{items}</ul>']
+    return f'<ul class="legend" aria-label="Colours">{items}</ul>'
 
 
 def _groups(scene: Scene) -> list[str]:
@@ -96,7 +103,7 @@ def _figure(scene: Scene, panel: Panel, number: int) -> str:
 
 def _pose(scene: Scene, panel: Panel, number: int) -> str:
     """The first frame; its lines and circles are in the order in which the script moves them."""
-    width, height = (100 * each for each in scene.reach)
+    width, height = (100 * each for each in panel.reach or scene.reach)
     thick, names = 0.02 * max(width, height), sides(scene.skeleton)
     ghosts, bones, circles = [], [], []
     for body in range(len(panel.joints)):

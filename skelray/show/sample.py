@@ -9,7 +9,7 @@ from torch import Tensor
 from skelray.data.store import Store
 from skelray.errors import BadInput
 from skelray.method import Method
-from skelray.show import source, upright
+from skelray.show import recorded, source, upright
 from skelray.show.scene import RATE, Panel, Scene, reach
 from skelray.skeletons import Skeleton
 
@@ -29,7 +29,7 @@ def scene(
     name, frames, chance = type(method).__name__, method.cfg.encoder.frames, source.chance(seed)
     chosen = torch.randperm(clips.clips, generator=chance)[:number].tolist()
     x = torch.stack([source.resampled(clips, clip, frames)[0] for clip in chosen])
-    words = [source.spoken(clips, clip) for clip in chosen]
+    words = [recorded.spoken(clips, clip) for clip in chosen]
     settings = {key: each for key, each in (("steps", steps), ("eta", eta)) if each is not None}
     made = method.generate(None, len(x), chance, **settings)  # type: ignore[operator]
     rows = [

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from skelray.skeletons import Skeleton
 
-RATE = 30.0  # frames a second at which a clip is played; stores do not record a rate
+RATE = 30.0  # frames a second at which a clip is played whose store does not know better
 MARGIN = 0.12  # metres around what is framed
 SIDES = ("left", "right", "middle")
 
@@ -28,6 +28,7 @@ class Panel:
     ghost: Float[np.ndarray, "M T V 3"] | None = None  # drawn thin and grey behind: the truth
     grid: Bool[np.ndarray, "M S V"] | None = None  # hidden cells by step and joint, drawn as a table
     about: Float[np.ndarray, "..."] | None = None  # what it is centred on, where that is not its own joints
+    reach: tuple[float, float] | None = None  # metres from its centre to its side and top, where not the scene's
 
     @property
     def centre(self) -> Float[np.ndarray, " 3"]:
@@ -71,7 +72,7 @@ def middle(joints: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, " 3"]:
     return (flat.min(0) + flat.max(0)) / 2
 
 
-def reach(all_joints: Iterable[Float[np.ndarray, "M T V 3"]]) -> tuple[float, float]:
+def reach(all_joints: Iterable[Float[np.ndarray, "*n 3"]]) -> tuple[float, float]:
     """Room for each of these about its own middle, from whichever side it is looked at."""
     wide = high = 0.0
     for joints in all_joints:

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from skelray import methods
 from skelray.batch import test_view
-from skelray.data import locate, store
-from skelray.data.clip import UNKNOWN
+from skelray.data import facts, locate, store
 from skelray.data.loader import Pool, fixed
 from skelray.data.store import Store
 from skelray.errors import BadInput
 from skelray.method import Method
 from skelray.rng import generator
+from skelray.show import recorded
 from skelray.show.scene import RATE
 from skelray.weights import exported, folder
 from skelray.weights.folder import Weights
@@ -34,17 +34,7 @@ def refuse_clip(clips: Store, clip: int) -> None:
 
 def described(clips: Store, clip: int) -> str:
     """Clip 3 of nw-ucla: "walk around", subject 2, camera 1."""
-    known = (f"{what} {getattr(clips, what)[clip]}" for what in ("subject", "camera") if _known(clips, what, clip))
-    return ", ".join([f"clip {clip} of {clips.name}: {spoken(clips, clip)}", *known])
-
-
-def spoken(clips: Store, clip: int) -> str:
-    """The class of a clip, in words."""
-    return clips.classes[int(clips.label[clip])].replace("_", " ")
-
-
-def _known(clips: Store, what: str, clip: int) -> bool:
-    return bool(getattr(clips, what)[clip] != UNKNOWN)
+    return ", ".join([f"clip {clip} of {clips.name}: {recorded.spoken(clips, clip)}", *recorded.known(clips, clip)])
 
 
 def resampled(clips: Store, clip: int, frames: int) -> Float[Tensor, "M T V C"]:
@@ -109,7 +99,8 @@ def chance(seed: int) -> torch.Generator:
 
 def rate(clips: Store, clip: int, frames: int) -> float:
     """Frames a second at which a clip stretched to `frames` takes as long as it did."""
-    return min(60.0, max(5.0, RATE * frames / (0.95 * float(clips.frames[clip]))))
+    recorded_at = facts.aside(clips)["frame_rate"] or RATE
+    return min(60.0, max(5.0, recorded_at * frames / (0.95 * float(clips.frames[clip]))))
 
 
 def store_of(found: Weights) -> str:
