@@ -167,7 +167,7 @@ def test_pixels_become_the_image_from_minus_one_to_one_with_y_up(tmp_path):
     found = GENERIC.read(tmp_path)
     (clip,) = found.clips
     np.testing.assert_allclose(clip.joints[0, 0], [[-1, 1], [1, -1], [0, 0], [0.5, 1], [0, -1]], atol=1e-7)
-    assert found.units == "-1 to 1 over the image"
+    assert found.units == "half image widths and heights"
     assert "pixels of 640 x 480" in found.transforms[0]
 
 

@@ -98,7 +98,11 @@ def test_folders_may_be_classes_and_large_flat_numbers_pixels(tmp_path):
         for name in ("a_b", "b", "c1"):
             (tmp_path / folder / f"{name}.npy").write_bytes(array_bytes(300 * walk(joints=17, channels=2)[0]))
     found = filled(tmp_path)
-    assert (found.classes, found.skeleton.channels, found.units) == (("clap", "wave"), 2, "-1 to 1 over the image")
+    assert (found.classes, found.skeleton.channels, found.units) == (
+        ("clap", "wave"),
+        2,
+        "half image widths and heights",
+    )
     assert {clip.clip_name: clip.label for clip in found.clips}["wave/a_b"] == 1
 
 

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from mutated import copies
 from written_generic import NAMES, described_in, three_people
 
 from skelray.data import readers
@@ -109,6 +110,18 @@ def test_torn_tables_are_told_with_their_line(tmp_path):
         (tmp_path / "clips.csv").write_text(content, newline="")
         with pytest.raises(BadInput, match=message):
             GENERIC.read(tmp_path)
+
+
+def test_damaged_tables_give_a_sentence_or_what_they_say(tmp_path):
+    table(tmp_path, changes={"splits": {"mine": {"column": "fold", "train": ["s01", "s02"]}}})
+    content, read = (tmp_path / "clips.csv").read_bytes(), 0
+    for damaged in copies(content, separators=(b"\r\n", b",")):
+        (tmp_path / "clips.csv").write_bytes(damaged)
+        try:
+            read += len(list(GENERIC.read(tmp_path).clips))
+        except BadInput:
+            continue
+    assert 0 < read < 6 * 150
 
 
 def test_names_and_table_do_not_tell_the_same(tmp_path):

@@ -84,7 +84,7 @@ def read(source: Path, options: Options = Options()) -> DataSet:
         stamp=partial(_stamp, files, digest),
         notes=(*finish.notes(told), *notes),
         steps=told.steps,
-        units="-1 to 1 over the image" if told.units == "pixels" else "metres",
+        units="half image widths and heights" if told.units == "pixels" else "metres",
         frame_rate=told.frame_rate,
         licence=told.licence or f"{FILE} names no licence; ask whoever made the data before you pass it on",
     )
