@@ -151,6 +151,7 @@ def test_classes_without_a_clip_are_named(tmp_path):
 def test_an_incomplete_official_split_is_told(tmp_path):
     lines = telling.told(facts.gather(tiny_store(tmp_path / "a.arrow")))
     copies = "6 of them copies of training clips"
+    assert "xview train: 36 clips where 1,020 were published" in lines["not as published"]
     assert lines["splits"] == f"xview 36 train / 18 test, {copies} (the complete set has 1,020 / 464)"
 
 

@@ -106,7 +106,7 @@ def _splits(
         ]
         moved: list[str] = []
         if None not in sizes:
-            changes = facts.training_side(first, split)[mine] != facts.training_side(second, split)[theirs]
+            changes = splits.training_side(first, split)[mine] != splits.training_side(second, split)[theirs]
             moved = [str(first.clip_name[clip]) for clip in mine[changes]]
         found.append({"name": split, "sizes": sizes, "other_side": moved})
     return found

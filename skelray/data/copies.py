@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from skelray.data import facts, splits
+from skelray.data import splits
 from skelray.data.store import Store
 
 OTHER_LABEL = "copy-label"
@@ -31,7 +31,7 @@ def copies(store: Store) -> Iterator[tuple[str, str, list[Group]]]:
     )
     served = splits.available(store)
     for split in served:
-        train = facts.training_side(store, split)
+        train = splits.training_side(store, split)
         both = [group for group in groups if train[group].any() and not train[group].all()]
         yield (
             f"copy-across-{split}",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from skelray.data import importing, splits, tracks
+from skelray.data import expected, importing, splits, tracks
 from skelray.data.clip import UNKNOWN
 from skelray.data.store import Store
 
@@ -37,6 +37,7 @@ def gather(store: Store, quick: bool = False) -> dict[str, Any]:
         "classes": [{"name": name, "clips": int(count)} for name, count in zip(store.classes, counts, strict=True)],
         **{column: _ids(store, column) for column in COLUMNS},
         "splits": [_split(store, split) for split in splits.available(store)],
+        "not_as_published": _otherwise(store),
         "bones": bones(store),
         "missing": None if quick else _missing(store),
         "transforms": list(store.transforms),
@@ -55,13 +56,6 @@ def spread(values: NDArray[np.int32]) -> dict[str, int | float]:
     """Sum, least, most and median."""
     found = {"total": values.sum(), "least": values.min(), "most": values.max()}
     return {**{what: int(value) for what, value in found.items()}, "median": float(np.median(values))}
-
-
-def training_side(store: Store, split: str) -> NDArray[np.bool_]:
-    """Whether each clip trains under a split. For counting and looking; trials take theirs from `splits.select`."""
-    train = np.ones(store.clips, bool)
-    train[splits.open_test(store, split, reader="skelray data", ledger=None).standard] = False
-    return train
 
 
 def bones(store: Store) -> dict[str, Any] | None:
@@ -111,7 +105,7 @@ def _ids(store: Store, column: str) -> dict[str, Any]:
 
 
 def _split(store: Store, split: str) -> dict[str, Any]:
-    train = training_side(store, split)
+    train = splits.training_side(store, split)
     across = np.isin(store.digest[~train], store.digest[train])
     whole = splits.protocols().get(store.name, {}).get(split, {}).get("whole")
     return {
@@ -121,6 +115,14 @@ def _split(store: Store, split: str) -> dict[str, Any]:
         "test_copies_of_train": int(across.sum()),
         "expected": whole,
     }
+
+
+def _otherwise(store: Store) -> list[str]:
+    """Sentences on splits that are not as published, by cause; what the import left out is known from its report."""
+    report = imported(store) or {}
+    left_out, skipped = ([(str(a), str(b)) for a, b in report.get(key, [])] for key in ("dropped", "skipped"))
+    found = expected.differences(store, left_out, skipped)
+    return [str(each) for each in [*found, *expected.disagreements(store)]]
 
 
 def _missing(store: Store) -> dict[str, Any]:

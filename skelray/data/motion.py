@@ -45,15 +45,15 @@ class Pass:
 
     def measure(self, piece: Piece) -> Seen:
         """Keep what every kind of finding needs of a piece."""
-        rows, finite = piece.rows, np.isfinite(piece.rows).all(-1)
+        rows, finite = piece.rows, ~tracks.any_of(~np.isfinite(piece.rows))
         if not finite.all():
             self._add_infinite(piece, finite)
             rows = np.where(finite[..., None], rows, np.float32(0))
         lost = tracks.missing(piece.zero, self.middle)
         there = finite & ~lost & piece.seen[:, None]
         goes_on = (piece.track[1:] == piece.track[:-1]) & piece.seen[1:] & piece.seen[:-1]
-        least = STILL * np.maximum(1, np.abs(rows[1:]).max(-1, keepdims=True))
-        seen = Seen(piece, rows, there, goes_on, (np.abs(rows[1:] - rows[:-1]) > least).any(-1))
+        moved = tracks.any_of(np.abs(rows[1:] - rows[:-1]) > STILL * np.maximum(1, np.abs(rows[1:])))
+        seen = Seen(piece, rows, there, goes_on, moved)
         self._add_tracks(seen, lost)
         return seen
 

@@ -32,6 +32,8 @@ def told(facts: dict[str, Any]) -> dict[str, str]:
         "licence": facts["licence"] or "not recorded; ask whoever gave you the data",
         "fingerprint": facts["fingerprint"] + ("" if facts["verified"] else " (coordinates not read: --quick)"),
     }
+    if facts["not_as_published"]:
+        lines["not as published"] = "; ".join(facts["not_as_published"])
     if facts["recording"]["clips"]:
         lines["recording"] = f"{len(facts['recording']['clips']):,} recordings that clips were cut from"
     return lines

@@ -6,7 +6,7 @@ a piece of many clips is one array, and a fact about each track is one reduction
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -65,11 +65,13 @@ def pieces(store: Store, rows: int = ROWS) -> Iterator[Piece]:
 
 
 def nonzero(joints: Float32[np.ndarray, "*n C"]) -> Bool[np.ndarray, "*n"]:
-    """Whether any coordinate of a joint is other than zero (a loop over the few coordinates is the fast way)."""
-    found = joints[..., 0] != 0
-    for channel in range(1, joints.shape[-1]):
-        found |= joints[..., channel] != 0
-    return found
+    """Whether any coordinate of a joint is other than zero."""
+    return any_of(joints != 0)
+
+
+def any_of(coordinates: Bool[np.ndarray, "*n C"]) -> Bool[np.ndarray, "*n"]:
+    """Whether something holds for any coordinate of a joint (a loop over the few there are is the fast way)."""
+    return np.asarray(reduce(np.logical_or, (coordinates[..., channel] for channel in range(coordinates.shape[-1]))))
 
 
 def first_frames(store: Store) -> Float32[np.ndarray, "N V C"]:

@@ -48,7 +48,7 @@ def typical(clips: Store) -> tuple[dict[int, int], list[str]]:
     A clip trains here when it does so under every split that the store serves, or, where no such clip of a class is
     left, under one of them. Without splits every clip counts.
     """
-    sides = [facts.training_side(clips, split) for split in splits.available(clips)]
+    sides = [splits.training_side(clips, split) for split in splits.available(clips)]
     everywhere = np.all(sides, axis=0) if sides else np.ones(clips.clips, bool)
     somewhere = np.any(sides, axis=0) if sides else everywhere
     chosen, lacking = {}, []

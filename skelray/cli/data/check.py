@@ -51,8 +51,9 @@ def command(app: typer.Typer) -> None:
             raise BadInput("; ".join(f"--{key}: {told}" for key, told in problems(error, health.Limits))) from error
         if frame_rate is not None and not 0 < frame_rate < float("inf"):
             raise BadInput(f"--frame-rate {frame_rate:g}: frames a second, above 0, are due")
-        opened.verify()
-        found = health.check(opened, bounds, frame_rate)
+        with Console(stderr=True).status(f"reading {opened.clips:,} clips"):
+            opened.verify()
+            found = health.check(opened, bounds, frame_rate)
         if as_json:
             print(json.dumps(_plain(opened, found, limit), indent=1))
         else:

@@ -35,7 +35,8 @@ def command(app: typer.Typer) -> None:
         if not 0 <= tolerance < float("inf"):
             raise BadInput(f"--tolerance {tolerance:g}: a distance of 0 or more is due")
         one, other = (store.open(locate.find(name)) for name in (first, second))
-        found = comparing.compare(one, other, tolerance)
+        with Console(stderr=True).status(f"comparing {one.clips:,} clips"):
+            found = comparing.compare(one, other, tolerance)
         if as_json:
             print(json.dumps(found, indent=1))
             return

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from skelray.data import locate, store
 from skelray.show import output
@@ -31,7 +32,9 @@ def command(app: typer.Typer) -> None:
 
         opened = store.open(locate.find(store_))
         path = output.place(out, opened.path.stem, (".html",))
-        if not quick:
-            opened.verify()
+        with Console(stderr=True).status(f"reading {opened.clips:,} clips"):
+            if not quick:
+                opened.verify()
+            text = dataset.text(opened, quick)
         with output.whole(path) as unfinished:
-            unfinished.write_text(dataset.text(opened, quick), encoding="utf-8")
+            unfinished.write_text(text, encoding="utf-8")

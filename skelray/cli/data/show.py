@@ -29,9 +29,10 @@ def command(app: typer.Typer) -> None:
         from skelray.data import facts, telling
 
         opened = store.open(locate.find(store_))
-        if not quick:
-            opened.verify()
-        found = facts.gather(opened, quick)
+        with Console(stderr=True).status(f"reading {opened.clips:,} clips"):
+            if not quick:
+                opened.verify()
+            found = facts.gather(opened, quick)
         if as_json:
             print(json.dumps(found, indent=1))
             return
