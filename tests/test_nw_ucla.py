@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from functools import partial
 
 import numpy as np
@@ -79,6 +80,15 @@ def test_an_nw_ucla_file_is_read_and_aligned(tmp_path):
     assert clip.joints.shape == (1, 6, 20, 3)
     np.testing.assert_allclose(clip.joints[0, 0, 0], 0, atol=1e-6)
     np.testing.assert_allclose(clip.joints[0, ..., 1], frames[..., 1] - frames[0, 0, 1], atol=1e-5)
+
+
+def test_an_archive_is_read_as_it_is(tmp_path):
+    frames = nw_ucla_file(tmp_path)
+    with zipfile.ZipFile(tmp_path / "all_sqe.zip", "w") as archive:
+        archive.write(tmp_path / "a01_s02_e03_v01.json", "all_sqe/a01_s02_e03_v01.json")
+        archive.writestr("__MACOSX/all_sqe/._a01_s02_e03_v01.json", b"something else")
+    (clip,) = NW_UCLA.read(tmp_path / "all_sqe.zip").aligned(()).clips
+    np.testing.assert_array_equal(clip.joints[0], np.array(frames, np.float32))
 
 
 @pytest.mark.parametrize(

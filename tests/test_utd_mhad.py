@@ -1,5 +1,6 @@
 """UTD-MHAD: the real files give the known counts, files made here exactly what they hold, bad ones are named."""
 
+import zipfile
 from functools import partial
 
 import numpy as np
@@ -72,6 +73,16 @@ def test_actions_come_in_the_order_of_their_numbers(tmp_path):
         utd_file(tmp_path, name)
     names = [clip.clip_name for clip in UTD.read(tmp_path).clips]
     assert names == ["a1_s2_t1", "a2_s1_t1", "a2_s1_t2", "a10_s1_t1"]
+
+
+def test_an_archive_is_read_as_it_is(tmp_path):
+    with zipfile.ZipFile(tmp_path / "Skeleton.zip", "w") as archive:
+        archive.writestr("Skeleton/a1_s2_t3_skeleton.mat", utd_content(np.ones((2, 20, 3))))
+        archive.writestr("__MACOSX/Skeleton/._a1_s2_t3_skeleton.mat", b"something else")
+    for source in (tmp_path / "Skeleton.zip", tmp_path):
+        (clip,) = UTD.read(source).aligned(()).clips
+        assert clip.clip_name == "a1_s2_t3"
+        np.testing.assert_array_equal(clip.joints, np.ones((1, 2, 20, 3)))
 
 
 @pytest.mark.parametrize(
