@@ -90,4 +90,4 @@ def _patience(late: Callable[[], BadInput]) -> Iterator[None]:
         raise late() from None
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        signal.signal(signal.SIGVTALRM, before or signal.SIG_DFL)
