@@ -131,7 +131,6 @@ def _stamp(found: DataSet, part: str) -> str:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     """A whole line of the journal, or None for one that a kill cut off."""
     try:
-        told: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
+        return dict(json.loads(line)) if line.endswith(b"\n") else None
+    except (ValueError, TypeError):
         return None
-    return told

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
 from multiprocessing import get_context, parent_process
 from threading import Thread
 
@@ -15,8 +14,6 @@ from skelray.errors import BadInput
 
 TOGETHER = 16  # parts that are sent to a process at once
 AHEAD = 2  # such bundles a process that may wait to be consumed
-
-_found: DataSet  # of a reading process
 
 
 def read_aside(found: DataSet, parts: Sequence[str], jobs: int) -> Iterator[Loaded]:
