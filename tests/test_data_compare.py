@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 from people import five, people, person, stored
 from scipy.spatial.transform import Rotation
 from shell import skelray
-from test_data_show import stored_source
 
 from skelray.data import comparing, telling
 from skelray.data.differing import difference
-from skelray.data.readers import nw_ucla
 
 CLIP = np.stack([person(30, 0), person(30, 1)])
 
@@ -191,16 +189,3 @@ def test_mistakes_are_one_sentence(words, told, tmp_path, capsys, monkeypatch):
     error = capsys.readouterr().err
     assert told in error
     assert len(error.splitlines()) == 1
-
-
-def test_the_steps_of_the_real_nw_ucla_become_visible(shared_data, tmp_path):
-    source = nw_ucla.read(shared_data / "nw-ucla")
-    stores = [
-        stored_source(source.aligned(steps), tmp_path / f"{number}.arrow")
-        for number, steps in enumerate([[], ["hip_origin"], ["hip_origin", "yaw"]])
-    ]
-    assert comparing.compare(stores[0], stores[1])["coordinates"]["ways"] == {"moved": 1484}
-    turned = comparing.compare(stores[0], stores[2])["coordinates"]
-    assert turned["ways"].keys() <= {"moved", "turned"}
-    assert turned["ways"]["turned"] > 1400
-    assert turned["largest_left_open"] < 1e-3

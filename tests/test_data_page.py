@@ -10,9 +10,7 @@ import read_tables
 from people import people, stored
 from pictures import read
 from shell import skelray
-from test_data_show import stored_source
 
-from skelray.data.readers import nw_ucla
 from skelray.show import dataset, tables
 
 
@@ -108,14 +106,3 @@ def test_a_page_that_cannot_be_written_is_refused(words, told, opened, tmp_path,
     assert skelray("data", "page", opened.path, *words) == 2
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_real_nw_ucla(shared_data, tmp_path):
-    opened = stored_source(nw_ucla.read(shared_data / "nw-ucla"), tmp_path / "nw-ucla.arrow")
-    text = dataset.text(opened)
-    found = read_tables.read(text).found
-    assert ["xview", "1,020", "464", "95", "1,020 / 464"] in found["Clips on each side"]
-    assert ["walk around", "", "173", "31"] in found["Clips of each class"]
-    assert found["Clips of each subject before each camera"][-1] == ["all", "516", "504", "464", "1,484"]
-    assert {opened.camera[clip] for clip in dataset.typical(opened)[0].values()} <= {1, 2}
-    assert len(read(text)) == 10

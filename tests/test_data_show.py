@@ -10,7 +10,6 @@ from shell import skelray
 from tiny_store import tiny_store
 
 from skelray.data import facts, importing, telling, tracks
-from skelray.data.readers import nw_ucla
 from skelray.data.source import Loaded
 
 
@@ -180,23 +179,3 @@ def test_a_store_that_is_not_there_is_one_sentence(command, tmp_path, monkeypatc
         error = capsys.readouterr().err
         assert told in error
         assert len(error.splitlines()) == 1
-
-
-def test_the_real_nw_ucla(shared_data, tmp_path):
-    source = nw_ucla.read(shared_data / "nw-ucla")
-    opened = stored_source(source, tmp_path / "nw-ucla.arrow")
-    found = facts.gather(opened)
-    assert (found["clips"], found["copies"], found["frames"]["total"]) == (1484, 95, 58_534)
-    (xview,) = [split for split in found["splits"] if split["name"] == "xview"]
-    assert (xview["train"], xview["test"], xview["test_copies_of_train"]) == (1020, 464, 95)
-    assert found["bones"]["look_like_metres"] is True
-    assert (found["missing"]["unseen"], found["missing"]["missing"]) == (0, 0)
-
-
-def stored_source(source, path):
-    """A whole source as a store, as importing makes it."""
-    from skelray.data import store
-
-    told = {"units": source.units, "frame_rate": source.frame_rate}
-    store.write(path, source.clips, source.skeleton, source.name, source.classes, source.transforms, about=told)
-    return store.open(path)

@@ -24,7 +24,7 @@ class Limits(Strict):
 
     still: int = Field(30, ge=2, description="frames over which a joint of a moving body keeps its place")
     long: float = Field(3.0, gt=1, description="times the usual length of that bone in this store")
-    varies: float = Field(10.0, gt=1, description="longest over shortest length of a bone within a clip")
+    varies: float = Field(3.0, gt=1, description="longest over shortest length of a bone within a clip")
     speed: float = Field(20.0, gt=0, description="metres a second")
     missing: float = Field(0.1, ge=0, le=1, description="share of a clip's joints at exactly zero")
 
@@ -100,33 +100,33 @@ def _kinds(store: Store, limits: Limits, passed: Pass, rate: float | None) -> It
     tell = partial(_each, store)
     unit = " m" if facts.aside(store)["units"] == "metres" else " units" if store.skeleton.channels == 3 else ""
     yield (
-        Kind("not-finite", "clips with coordinates that are not finite", True),
+        Kind("not-finite", "coordinates that are not finite", True),
         tell(passed.table("infinite"), "{joint} of body {body} in frame {frame}; {count} such joints"),
     )
     yield (
-        Kind("empty-clip", "clips in which nobody is seen", True),
+        Kind("empty-clip", "nobody is seen", True),
         tell(passed.empty_clips(), "{frames} frames of zeros", "frames"),
     )
     yield (
-        Kind("empty-body", "clips with a body that is never seen"),
+        Kind("empty-body", "a body that is never seen"),
         tell(passed.empty_bodies(), "body {body}: {frames} frames of zeros", "frames"),
     )
     short = pd.DataFrame({"clip": np.flatnonzero(store.frames == 1)}).assign(frames=1)
-    yield Kind("one-frame", "clips of one frame"), tell(short, "one frame", "frames")
+    yield Kind("one-frame", "one frame"), tell(short, "one frame", "frames")
     yield (
-        Kind("missing-joints", f"clips that lack {limits.missing:.0%} of their joints or more"),
+        Kind("missing-joints", f"{limits.missing:.0%} of the joints missing, or more"),
         tell(passed.missing(limits.missing), "{value:.1%} of the joints of bodies that are seen are exactly zero"),
     )
     yield (
-        Kind("still-joint", f"clips with a joint that stands still for {limits.still} frames while others move"),
+        Kind("still-joint", f"a joint that stands still for {limits.still} frames while others move"),
         tell(passed.table("still"), "{joint} of body {body} for {value} frames up to frame {frame}"),
     )
     yield (
-        Kind("still-body", f"clips with a body that stands still for {limits.still} frames"),
+        Kind("still-body", f"a body that stands still for {limits.still} frames"),
         tell(passed.table("held"), "body {body} for {value} frames up to frame {frame}"),
     )
     yield (
-        Kind("long-bone", f"clips with a bone longer than {limits.long:g} times the usual"),
+        Kind("long-bone", f"a bone longer than {limits.long:g} times the usual"),
         tell(
             passed.long_bones(limits.long),
             f"bone at {{joint}} of body {{body}} in frame {{frame}}: {{length:.3f}}{unit}, "
@@ -135,7 +135,7 @@ def _kinds(store: Store, limits: Limits, passed: Pass, rate: float | None) -> It
     )
     if store.skeleton.channels == 3:
         yield (
-            Kind("changing-bone", f"clips with a bone that changes its length by a factor of {limits.varies:g}"),
+            Kind("changing-bone", f"a bone that changes its length by a factor of {limits.varies:g}"),
             tell(
                 passed.changing_bones(limits.varies),
                 f"bone at {{joint}} of body {{body}} from {{shortest:.3f}}{unit} (frame {{frame}}) "
@@ -144,7 +144,7 @@ def _kinds(store: Store, limits: Limits, passed: Pass, rate: float | None) -> It
         )
     fast = passed.table("jump")
     yield (
-        Kind("jump", f"clips with a joint faster than {limits.speed:g} m/s"),
+        Kind("jump", f"a joint faster than {limits.speed:g} m/s"),
         tell(
             fast.assign(value=fast["value"] * (rate or 1)), "{joint} of body {body} to frame {frame}: {value:.1f} m/s"
         ),

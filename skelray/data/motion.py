@@ -85,10 +85,15 @@ class Pass:
         return self._worst(found, longest=True)[["clip", "body", "frame", "joint", "length", "usual", "value"]]
 
     def changing_bones(self, factor: float) -> pd.DataFrame:
-        """The bone of each clip that changes most, where it is `factor` times as long in one frame as in another."""
+        """The bone of each clip that changes most, where it is `factor` times as long in one frame as in another.
+
+        The change must be as large as the middle one of all bones: a hand of 8 cm trembles by a factor of 10.
+        """
         lengths = self.table("bones")
+        middle = lengths.groupby("joint")["mean"].median().median()
         value = lengths["longest"] / lengths["shortest"].clip(lower=1e-6)  # a bone may vanish
-        found = lengths.assign(value=value)[value >= factor]
+        changed = lengths["longest"] - lengths["shortest"] >= middle
+        found = lengths.assign(value=value)[(value >= factor) & changed]
         return self._worst(found, longest=False)[["clip", "body", "frame", "joint", "shortest", "longest", "value"]]
 
     def _worst(self, found: pd.DataFrame, longest: bool) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def command(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="The same for machines.")] = False,
         still: Annotated[int, typer.Option(help="Frames that a joint stands still while its body moves.")] = 30,
         long: Annotated[float, typer.Option(help="Times the usual length of a bone.")] = 3.0,
-        varies: Annotated[float, typer.Option(help="Longest over shortest length of a bone in a clip.")] = 10.0,
+        varies: Annotated[float, typer.Option(help="Longest over shortest length of a bone in a clip.")] = 3.0,
         speed: Annotated[float, typer.Option(help="Of a joint, metres a second.")] = 20.0,
         missing: Annotated[float, typer.Option(help="Share of the joints of a clip that are missing.")] = 0.1,
         frame_rate: Annotated[
@@ -59,7 +59,7 @@ def command(app: typer.Typer) -> None:
         else:
             _tell(opened, found, limit)
         if found.wrong:
-            named = ", ".join(f"{len(found.found[kind]):,} {kind.title}" for kind in found.wrong)
+            named = ", ".join(f"{kind.title} ({len(found.found[kind]):,})" for kind in found.wrong)
             raise BadInput(f"{opened.path}: training on this would be wrong: {named}")
         if strict and found.found:
             raise BadInput(
@@ -70,7 +70,7 @@ def command(app: typer.Typer) -> None:
 def _tell(opened: store.Store, found: "Health", limit: int) -> None:
     console = Console()
     for kind, findings in found.found.items():
-        table = Table("--clip", "name", "what", title=f"{len(findings):,} {escape(kind.title)}", title_justify="left")
+        table = Table("--clip", "name", "what", title=f"{escape(kind.title)}: {len(findings):,}", title_justify="left")
         for finding in findings[: limit or None]:
             table.add_row(str(finding.number), escape(finding.clips[0]), escape(finding.told))
         if limit and len(findings) > limit:
