@@ -143,3 +143,9 @@ def test_one_clip_of_one_frame_and_nobody_in_it(tmp_path):
     assert "Neither subjects nor cameras are known." in text
     (panel,) = read(text)
     assert panel.hidden.all()
+
+
+def test_names_keep_their_capitals(tmp_path):
+    opened = stored(tmp_path / "a.arrow", people(), classes=["A001 Drink", "B"])
+    assert one_clip.scene(opened, 0).title == "Clip 0 of people: A001 Drink, subject 0, camera 0"
+    assert dataset.scene(opened, {0: 0}).panels[0].title == "A001 Drink"

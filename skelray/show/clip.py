@@ -10,7 +10,7 @@ def scene(clips: Store, clip: int) -> Scene:
     source.refuse_clip(clips, clip)
     seen = recorded.view(clips)
     told = f"Animated skeleton, {source.described(clips, clip)}, {recorded.sizes(clips, clip)}"
-    title = source.described(clips, clip).capitalize()
+    title = source.heading(clips, clip)
     panel = recorded.panel(
         clips, clip, seen, title=recorded.spoken(clips, clip), told=told, note=recorded.sizes(clips, clip)
     )

@@ -42,7 +42,7 @@ def scene(clips: Store, clip: int, *, frames: int, patch: int, ratio: float, tau
         f"A token is one joint over {patch} of {frames} frames. Each strategy is asked to hide {ratio:.0%} of the "
         "tokens of each body; the encoder reads what is left in colour.",
     )
-    title = f"What a mask hides. {source.described(clips, clip).capitalize()}"
+    title = f"What a mask hides. {source.heading(clips, clip)}"
     facts = {"clip": str(clips.clip_name[clip]), "seed": str(seed), "time": f"stretched to {frames} frames"}
     rate = source.rate(clips, clip, frames)
     return Scene(title, lead, clips.skeleton, tuple(panels), reach([joints]), rate, facts)

@@ -42,7 +42,7 @@ def scene(clips: Store, clip: int, method: Method, *, known: str, seed: int) -> 
             ghost=joints, about=joints,
         ),
     )  # fmt: skip
-    title = f"{name} fills in. {source.described(clips, clip).capitalize()}"
+    title = f"{name} fills in. {source.heading(clips, clip)}"
     facts = {"clip": str(clips.clip_name[clip]), **source.method_facts(method), "seed": str(seed)}
     rate = source.rate(clips, clip, method.cfg.encoder.frames)
     lead = (f"{name}, {known}.", standardised(method))

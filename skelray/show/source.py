@@ -37,6 +37,12 @@ def described(clips: Store, clip: int) -> str:
     return ", ".join([f"clip {clip} of {clips.name}: {recorded.spoken(clips, clip)}", *recorded.known(clips, clip)])
 
 
+def heading(clips: Store, clip: int) -> str:
+    """The same as a title; names keep their capitals."""
+    words = described(clips, clip)
+    return words[0].upper() + words[1:]
+
+
 def resampled(clips: Store, clip: int, frames: int) -> Float[Tensor, "M T V C"]:
     """The bodies of a clip as evaluation sees them: the central 95 %, stretched to `frames`."""
     (batch,) = fixed(Pool(clips), np.array([clip]), test_view(frames), 1)
