@@ -73,6 +73,13 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
         files.read("a.txt", largest=1_000_000)
 
 
+def test_an_archive_that_was_replaced_is_read_anew(tmp_path):
+    files = Files(packed(tmp_path / "raw.zip", a_txt=b"old"))
+    assert files.read("a.txt") == b"old"
+    packed(tmp_path / "new.zip", a_txt=b"newer").replace(tmp_path / "raw.zip")
+    assert files.read("a.txt") == b"newer"
+
+
 def test_an_archive_that_lies_about_a_size_is_read_no_further(tmp_path):
     path = packed(tmp_path / "liar.zip", a_txt=bytes(range(256)) * 20_000)
     raw = bytearray(path.read_bytes())

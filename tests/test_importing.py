@@ -104,16 +104,42 @@ def test_a_part_that_changed_since_it_was_read_is_read_again_with_all_behind_it(
     assert (report.kept, values(tmp_path / "a.arrow")) == (1, [0, 11.5, 2, 3])
 
 
-@pytest.mark.parametrize("change", ["half", "fresh", "classes"])
-def test_other_settings_begin_anew(tmp_path, change):
+@pytest.mark.parametrize("change", ["half", "fresh", "classes", "code"])
+def test_other_settings_and_other_code_begin_anew(tmp_path, monkeypatch, change):
     found = source(tmp_path / "in", ["0", "1", "two"])
     with pytest.raises(BadInput, match="two"):
         imported(found, tmp_path / "a.arrow")
     (tmp_path / "in" / "0002.txt").write_text("2")
-    settings = {} if change == "classes" else {change: True}
+    settings = {change: True} if change in ("half", "fresh") else {}
+    monkeypatch.setattr(importing, "_code", {"code": lambda: "of another version"}.get(change, importing._code))
     found = replace(found, classes=("only", "other")) if change == "classes" else found
     assert imported(found, tmp_path / "a.arrow", **settings).kept == 0
     assert values(tmp_path / "a.arrow") == [0, 1, 2]
+
+
+def test_a_file_that_changes_after_it_was_read_is_read_again(tmp_path):
+    found = source(tmp_path / "in", ["0", "1", "two"])
+
+    def load(parts):
+        for part, loaded in zip(parts, found.load(parts), strict=True):
+            if part == "0001.txt":
+                (tmp_path / "in" / part).write_text("11.5")
+            yield loaded
+
+    with pytest.raises(BadInput, match="two"):
+        imported(replace(found, load=load), tmp_path / "a.arrow")
+    (tmp_path / "in" / "0002.txt").write_text("2")
+    assert imported(found, tmp_path / "a.arrow").kept == 1
+    assert values(tmp_path / "a.arrow") == [0, 11.5, 2]
+
+
+@pytest.mark.parametrize("value", ["65520", "-1e9"])
+def test_what_float16_cannot_hold_is_skipped_as_any_other_bad_part(tmp_path, value):
+    found = source(tmp_path / "in", ["65519", value, "2"])
+    with pytest.raises(BadInput, match=r"0001\.txt: a coordinate beyond 65,504 .* \(--on-error skip"):
+        imported(found, tmp_path / "a.arrow", half=True)
+    assert imported(found, tmp_path / "a.arrow", half=True, on_error="skip").skipped[0][0] == "0001.txt"
+    assert values(tmp_path / "a.arrow") == [65504, 2]
 
 
 def test_skipped_parts_are_left_out_and_named(tmp_path):

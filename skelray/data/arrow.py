@@ -29,6 +29,7 @@ OF_THE_CLIP = ("label", "subject", "camera", "setup", "replication", "recording"
 GIVEN = "given"  # the split whose sides are in the column "side"; another split's are in "side.NAME"
 SIDE = "side."
 DIGEST = 32  # hexadecimal digits: 128 bits of a sha256
+BEYOND_HALF = 65_520.0  # metres; what is at least so large is rounded beyond the largest float16, 65,504
 
 Row = dict[str, Any]  # what the store keeps of a clip beside its coordinates; plain JSON
 
@@ -43,10 +44,9 @@ class Writer:
 
     def add(self, clip: Clip) -> Row:
         """Write a clip that has been checked. Raises BadInput for one that is too large for float16."""
-        with np.errstate(over="ignore"):
-            joints = np.ascontiguousarray(clip.joints, dtype=np.dtype(self.kind).newbyteorder("<"))
-        if self.kind == "float16" and not np.isfinite(joints).all():
-            raise BadInput(f"{clip.clip_name}: a coordinate beyond 65,504 does not fit into float16; leave out --half")
+        if self.kind == "float16":
+            refuse_half(clip)
+        joints = np.ascontiguousarray(clip.joints, dtype=np.dtype(self.kind).newbyteorder("<"))
         self.raw.write(joints.data)
         row: Row = {key: int(getattr(clip, key)) for key in OF_THE_CLIP}
         row |= {"clip_name": clip.clip_name, "sides": {name: int(side) for name, side in clip.sides.items()}}
@@ -83,6 +83,12 @@ class Writer:
             **{key: pa.array(column) for key, column in {**columns, **extra}.items()},
         }
         return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def refuse_half(clip: Clip) -> None:
+    """Raise BadInput for a clip that is too large for float16."""
+    if np.abs(clip.joints).max() >= BEYOND_HALF:
+        raise BadInput(f"{clip.clip_name}: a coordinate beyond 65,504 does not fit into float16; leave out --half")
 
 
 def digest(joints: NDArray[np.floating[Any]]) -> str:

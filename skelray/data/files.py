@@ -60,7 +60,7 @@ class Files:
             if self.root.is_dir() and BETWEEN not in name:
                 return _read_plain(self.inside(name), where, largest)
             member = name.partition(BETWEEN)[2] if self.root.is_dir() else name
-            return _read_packed(self._outer(name), member, where, largest)
+            return _read_packed(_archive(self._outer(name), self.stamp(name)), member, where, largest)
         except DAMAGE as error:
             raise BadInput(f"{where}: cannot be read ({error})") from error
 
@@ -87,8 +87,8 @@ def text(content: bytes, where: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _archive(path: Path) -> zipfile.ZipFile:
-    return zipfile.ZipFile(path)
+def _archive(path: Path, stamp: str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)  # of this stamp: an archive that was replaced is opened anew
 
 
 def _members(path: Path, ending: str) -> list[str]:
@@ -119,8 +119,7 @@ def _read_plain(path: Path, where: str, largest: int) -> bytes:
     return content
 
 
-def _read_packed(path: Path, member: str, where: str, largest: int) -> bytes:
-    archive = _archive(path)
+def _read_packed(archive: zipfile.ZipFile, member: str, where: str, largest: int) -> bytes:
     entry = archive.getinfo(member)
     if entry.file_size > largest or entry.file_size > TIGHTEST * max(1, entry.compress_size):
         raise BadInput(f"{where}: would unpack to {entry.file_size:,} bytes, which no such file does; not read")

@@ -2,9 +2,10 @@
 
 While an import runs, coordinates and a journal lie in a folder beside the store; a part is journaled once its
 coordinates are on the disk. The same command goes on behind the last journaled part, unless that part's file, the
-settings or the order of parts changed. The store appears whole, at the end.
+settings, the order of parts or this code changed. The store appears whole, at the end.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from skelray import atomic
 from skelray.data import store
+from skelray.data.arrow import refuse_half
 from skelray.data.source import DataSet, Loaded
 from skelray.data.unfinished import Unfinished
 from skelray.data.workers import read_aside
@@ -85,6 +87,7 @@ def run(
     header: dict[str, Any] = {"name": found.name, "classes": list(found.classes), "transforms": list(found.transforms)}
     header["about"] = {**{key: value for key, value in told.items() if value}, **about}
     plan = {**header, "source": source, "half": half, "skeleton": found.skeleton.model_dump(mode="json")}
+    plan["code"] = _code()
     report = Report(source, len(found.parts))
     try:
         store.prepare(path)
@@ -94,7 +97,7 @@ def run(
                 report.clips += work.clips_of(part)
                 report.kept += 1
             advance(report.kept)
-            for part, loaded in _read(found, work.left, jobs):
+            for part, loaded in _read(found, work.left, jobs, half):
                 if loaded.error and on_error == "stop":
                     raise BadInput(loaded.error + work.hint())
                 report.add(part, loaded)
@@ -108,9 +111,27 @@ def run(
     return report
 
 
-def _read(found: DataSet, parts: list[str], jobs: int) -> Iterator[tuple[str, Loaded]]:
+def _read(found: DataSet, parts: list[str], jobs: int, half: bool) -> Iterator[tuple[str, Loaded]]:
     aside = jobs > 1 and not found.together
-    return zip(parts, read_aside(found, parts, jobs) if aside else found.read(parts), strict=True)
+    read = read_aside(found, parts, jobs) if aside else found.read(parts)
+    return zip(parts, map(_held_by_half, read) if half else read, strict=True)
+
+
+def _held_by_half(loaded: Loaded) -> Loaded:
+    """As it was read, or an error where float16 cannot hold one of its clips."""
+    try:
+        for clip in loaded.clips:
+            refuse_half(clip)
+    except BadInput as error:
+        return Loaded(error=str(error), stamp=loaded.stamp)
+    return loaded
+
+
+def _code() -> str:
+    """Changes with the code and the tables that read sources: what two versions read must not lie in one store."""
+    folder = Path(__file__).parent
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".json", ".yaml"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _first(report: Report) -> str:

@@ -22,6 +22,7 @@ class Loaded:
     counts: Mapping[str, int] = field(default_factory=dict)  # rule, in words -> how often it changed something
     dropped: Sequence[tuple[str, str]] = ()  # (clip name, the rule that left it out)
     error: str = ""  # why the part cannot be read: file, line, what is wrong, what would be right
+    stamp: str = ""  # of the part before it was read; `DataSet.read` sets it
 
 
 Load = Callable[[Sequence[str]], Iterator[Loaded]]
@@ -61,13 +62,21 @@ class DataSet:
 
     def read(self, parts: Sequence[str]) -> Iterator[Loaded]:
         """Consecutive parts with the steps done and every clip checked; a bad clip makes its part an error."""
-        for loaded in self.load(parts):
+        # zip takes a stamp before it has the part read: a file that changes meanwhile is not taken for the one that was
+        for stamp, loaded in zip(map(self.stamped, parts), self.load(parts), strict=True):
             try:
                 clips = [self._finished(clip) for clip in loaded.clips]
             except BadInput as error:
-                yield Loaded(error=str(error))
+                yield Loaded(error=str(error), stamp=stamp)
             else:
-                yield replace(loaded, clips=clips)
+                yield replace(loaded, clips=clips, stamp=stamp)
+
+    def stamped(self, part: str) -> str:
+        """The stamp of a part as it is now."""
+        try:
+            return self.stamp(part)
+        except BadInput:  # the file is gone; reading it tells why
+            return "gone"
 
     @property
     def clips(self) -> Iterator[Clip]:

@@ -72,7 +72,7 @@ class Unfinished:
             told = _parsed(line)
             if told is None or told["part"] != part or told["end"] > held or (stop and told["error"]):
                 break
-            if told["stamp"] != _stamp(self.found, part):
+            if told["stamp"] != self.found.stamped(part):
                 break
             good, end = good + len(line), told["end"]
             self._rows[part] = len(told["rows"])
@@ -91,7 +91,7 @@ class Unfinished:
     def add(self, part: str, loaded: Loaded) -> None:
         """Keep a part that was read. Raises BadInput for a clip that float16 cannot hold."""
         rows: list[Row] = [self._writer.add(clip) for clip in loaded.clips]
-        entry = {"part": part, "stamp": _stamp(self.found, part), "end": self._raw.tell(), "rows": rows}
+        entry = {"part": part, "stamp": loaded.stamp, "end": self._raw.tell(), "rows": rows}
         entry |= {"counts": dict(loaded.counts), "dropped": list(loaded.dropped), "error": loaded.error}
         self._waiting.append(json.dumps(entry) + "\n")
         if time.monotonic() - self._synced > SYNC:
@@ -119,13 +119,6 @@ class Unfinished:
     def _close(self) -> None:
         for file in (self._raw, self._journal, self._lock):
             file.close()
-
-
-def _stamp(found: DataSet, part: str) -> str:
-    try:
-        return found.stamp(part)
-    except BadInput:  # the file is gone; reading it tells why
-        return "gone"
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
