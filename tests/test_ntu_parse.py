@@ -104,6 +104,7 @@ def at_line(number, old, new):
         (at_line(4, b"25", b"20"), 4, "a body has 25 joints, not '20'"),
         (at_line(9, b" 0", b""), 9, "a joint's line has 12 numbers, not 11"),
         (at_line(9, b" 0", b" 0 0"), 9, "a joint's line has 12 numbers, not 13"),
+        (TWO.replace(b" 0 2\n", b" 0 2\r\0\n", 1), 5, "a joint's line has 12 numbers, not 13"),
         (at_line(9, b" 0", b" abc"), 9, "'abc' stands where a number should"),
         (at_line(9, b" 0", b" 1_0"), 9, "'1_0' stands where a number should"),
         (at_line(9, None, b"nan" + b" 0" * 11), 9, "x must be a finite number of metres, not 'nan'"),

@@ -30,6 +30,7 @@ NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 NOT_PLACED = re.compile(rb"[+-]?(nan(\(\w*\))?|inf(inity)?|\d\.#\w+)", re.IGNORECASE)  # as different C libraries say it
 SHAPE = np.array([BODY_FIELDS, 1] + [NUMBERS] * JOINTS)  # fields in the lines of one body
 LARGEST = float(np.finfo(np.float32).max)
+LINE_ENDS = np.frombuffer(b"\r\n", np.uint8)
 COLUMNS = [str(number) for number in range(NUMBERS)]
 
 
@@ -57,6 +58,8 @@ def quickly(content: bytes) -> Recording | None:
     text = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(text == ord("\n"))
     if not len(text) or b"_" in content:  # which Python allows within a number
+        return None
+    if not np.isin(text[text < ord(" ")], LINE_ENDS).all():  # what stands in for a blank here need not be one elsewhere
         return None
     if not len(ends) or ends[-1] != len(text) - 1:
         ends = np.append(ends, len(text))
