@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int
 from skelray.data.ntu.parse import Recording
 from skelray.errors import BadInput
 
-NOISE = 11  # frames; a body that is seen in no more is taken for noise
+BRIEF = 11  # frames; a body that is seen in no more is taken for noise
 WIDE = 0.8  # of its height; a body wider than that is no standing person
 TOO_OFTEN = 0.69754  # of a body's frames
 STILL, WILD = 0.089925, 2.0  # square metres of motion that a second person has at least and at most
@@ -77,7 +77,7 @@ def tracks(recording: Recording, where: str, keep_empty: bool, compressed: bool)
 
 def by_length(found: Sequence[Track]) -> list[Track]:
     """The bodies that are seen in more than 11 frames; it may leave none."""
-    return [track for track in found if len(track.frames) > NOISE]
+    return [track for track in found if len(track.frames) > BRIEF]
 
 
 def narrow(joints: Float32[np.ndarray, "rows 25 3"]) -> Bool[np.ndarray, " rows"]:
