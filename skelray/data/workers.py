@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process, resource_tracker
 from threading import Thread
 
 from skelray.data.source import DataSet, Loaded
@@ -25,7 +26,8 @@ def read_aside(found: DataSet, parts: Sequence[str], jobs: int) -> Iterator[Load
     waiting: deque[Future[list[Loaded]]] = deque()
     try:
         for bundle in bundles:
-            waiting.append(pool.submit(_read, bundle))
+            with _deaf_to_interrupts():
+                waiting.append(pool.submit(_read, bundle))
             if len(waiting) > AHEAD * jobs:
                 yield from waiting.popleft().result()
         while waiting:
@@ -37,6 +39,17 @@ def read_aside(found: DataSet, parts: Sequence[str], jobs: int) -> Iterator[Load
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes begun within never hear Ctrl-C, not even while they start; here it waits until the end."""
+    resource_tracker.ensure_running()  # its own start would end the deafness
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _source: list[DataSet] = []  # of a reading process
