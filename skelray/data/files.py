@@ -3,11 +3,14 @@
 A name is the path below the source, with "!" between an archive and what lies in it: `a/b.txt`, `raw.zip!a/b.txt`.
 """
 
+import os
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from skelray.errors import BadInput
 
@@ -25,14 +28,15 @@ class Files:
     root: Path  # a folder, or one archive or file
 
     def names(self, ending: str) -> list[str]:
-        """The names that end so, archives looked into, in alphabetical order. Raises BadInput for a bad archive."""
+        """The names that end so, archives looked into, in alphabetical order. Raises BadInput for a bad archive, or
+        a folder that may not be looked into."""
         if not self.root.is_dir():
-            return _members(self.root, ending) if zipfile.is_zipfile(self.root) else []
+            if not zipfile.is_zipfile(self.root):
+                raise BadInput(f"{self.root}: neither a folder nor a whole zip archive")
+            return _members(self.root, ending)
         found = []
-        for path in self.root.rglob("*"):
+        for path in _below(self.root):
             name = path.relative_to(self.root).as_posix()
-            if path.name.startswith(".") or not path.is_file():
-                continue
             if path.name.endswith(ending):
                 found.append(name)
             elif path.suffix == ".zip":
@@ -84,6 +88,21 @@ def text(content: bytes, where: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise BadInput(f"{where}:{line}: not text (byte {error.start} is 0x{content[error.start]:02x})") from error
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Every file that is not hidden."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise BadInput(f"{error.filename}: {error.strerror}") from error
+
+    try:
+        for place, _, names in os.walk(folder, onerror=refuse):
+            for path in (Path(place, name) for name in names if not name.startswith(".")):
+                if path.is_file():
+                    yield path
+    except OSError as error:
+        refuse(error)
 
 
 @lru_cache(maxsize=64)

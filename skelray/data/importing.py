@@ -5,6 +5,7 @@ coordinates are on the disk. The same command goes on behind the last journaled 
 settings, the order of parts or this code changed. The store appears whole, at the end.
 """
 
+import errno
 import hashlib
 import json
 from collections import Counter
@@ -21,6 +22,7 @@ from skelray.data.unfinished import Unfinished
 from skelray.data.workers import read_aside
 from skelray.errors import BadInput
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # there is no room
 OnError = Literal["stop", "skip"]
 
 
@@ -55,9 +57,13 @@ class Report:
         return told + ([f"skipped: {more:,} more, named in the report"] if more > 0 else [])
 
     def write(self, path: Path, **more: Any) -> None:
-        """Keep it as JSON, with whatever else is to be kept."""
-        with atomic.whole(path) as unfinished:
-            unfinished.write_text(json.dumps({**vars(self), **more}, indent=1, sort_keys=True))
+        """Keep it as JSON, with whatever else is to be kept. Raises BadInput when it cannot be written."""
+        try:
+            with atomic.whole(path) as unfinished:
+                unfinished.write_text(json.dumps({**vars(self), **more}, indent=1, sort_keys=True))
+        except OSError as error:
+            why = error.strerror or error
+            raise BadInput(f"{path}, the report, cannot be written: {why}; the store itself is whole") from error
 
 
 def report_of(path: Path) -> Path:
@@ -107,7 +113,8 @@ def run(
                 raise BadInput(f"{source}: no clip to store{_first(report)}")
             work.finish(header)
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error}") from error
+        more = "; make room, and the same command goes on" if error.errno in FULL else ""
+        raise BadInput(f"{path} cannot be written: {error.strerror or error}{more}") from error
     return report
 
 

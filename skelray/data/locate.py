@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from pathlib import Path
 
 from skelray.data import store, synthetic
@@ -20,6 +21,8 @@ READERS = {
     "pkummd2": "pku_mmd",
 }
 
+WORD = re.compile(r"\w[\w .+-]*")  # what may name a store
+
 
 def folder() -> Path:
     """The folder of stores: $SKELRAY_STORES, by default ~/.cache/skelray/stores."""
@@ -27,10 +30,17 @@ def folder() -> Path:
 
 
 def place(name: str) -> Path:
-    """Where a new store of that name or path is to lie. Raises BadInput for a name that skelray keeps for itself."""
-    if name in synthetic.SIZES:
+    """Where a store of that name or path lies, or is to lie. Raises BadInput for a name that skelray keeps for itself,
+    and for what is neither a name nor a path of a store."""
+    if name in {*synthetic.SIZES, *map(_edition, synthetic.SIZES)}:
         raise BadInput(f"{name!r} is built by skelray itself; choose another name for the store")
-    return Path(name).expanduser() if _is_path(name) else folder() / f"{name}.arrow"
+    if not _is_path(name):
+        if not WORD.fullmatch(name):
+            raise BadInput(f"{name!r} cannot name a store; a word can, or a path that ends in .arrow")
+        return folder() / f"{name}.arrow"
+    if Path(name).suffix != ".arrow" or name.endswith("/"):
+        raise BadInput(f"{name} is no path of a store, which ends in .arrow; try {name.rstrip('/')}.arrow")
+    return Path(name).expanduser()
 
 
 def find(name: str) -> Path:
@@ -42,23 +52,30 @@ def find(name: str) -> Path:
     if name in synthetic.SIZES:
         return _built(name)
     path = place(name)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise BadInput(f"{path}: {error.strerror}") from error
     if _is_path(name):
         raise BadInput(f"no store at {path}; make it with: skelray data import READER SOURCE {path}")
     stores = sorted(file.stem for file in folder().glob("*.arrow"))
     hint = "" if name in READERS else near(name, {*stores, *READERS, *synthetic.SIZES})
     reader = READERS.get(name, "READER")
-    raise BadInput(f"no store named {name!r} at {path}{hint}; make it with: skelray data import {reader} SOURCE {name}")
+    raise BadInput(f"no store named {name!r} at {path}; make it with: skelray data import {reader} SOURCE {name}{hint}")
 
 
 def _is_path(name: str) -> bool:
     return "/" in name or name.endswith(".arrow")
 
 
+def _edition(name: str) -> str:
+    """The recipe's version is part of the name: a newer skelray never trains on an older one's set."""
+    return f"{name}-{synthetic.VERSION}"
+
+
 def _built(name: str) -> Path:
-    # The recipe's version is part of the name: a newer skelray never trains on an older one's set.
-    path = folder() / f"{name}-{synthetic.VERSION}.arrow"
+    path = folder() / f"{_edition(name)}.arrow"
     if _whole(path):
         return path
     try:

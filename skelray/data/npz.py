@@ -46,6 +46,8 @@ AT_ONCE = 1 << 20  # bytes that are passed over at once
 @contextmanager
 def archive(source: Path) -> Iterator[zipfile.ZipFile]:
     """The open archive. Raises BadInput when it is none."""
+    if source.is_dir():
+        raise BadInput(f"{source} is a folder; name the .npz file that is meant")
     try:
         opened = zipfile.ZipFile(source)
     except DAMAGE as error:

@@ -21,6 +21,8 @@ from skelray.data.clip import UNKNOWN, Clip
 from skelray.errors import BadInput
 from skelray.skeletons import Skeleton
 
+MAGIC = b"ARROW1"  # how every Arrow file begins
+
 
 class Store:
     """An open store. Every array is read-only and lies in the mapped file; -1 in a column means unknown."""
@@ -137,11 +139,23 @@ def write(
                 writer.add(clip)
             writer.finish(path, header)
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error}") from error
+        raise BadInput(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def prepare(path: Path) -> None:
-    """Make the folder of a new store. Raises BadInput when the path is a folder; OSError when it cannot be written."""
+    """Make the folder of a new store, which may replace another. Raises BadInput when something else is at the path,
+    or a file where a folder is due; OSError when it cannot be written."""
     if path.is_dir():
         raise BadInput(f"{path} is a folder; name a file for the store")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not (path.is_file() and _begins_as_a_store(path)):
+        raise BadInput(f"{path} is there already and is no store; choose another name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise BadInput(f"{path} cannot be written: {error.filename} is no folder") from error
+
+
+def _begins_as_a_store(path: Path) -> bool:
+    """Also where it was cut short; an empty file does too."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) in (MAGIC, b"")

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from skelray import yaml_file
 from skelray.data import expected, importing, locate, readers, store
 from skelray.data.source import DataSet
-from skelray.errors import BadInput
+from skelray.errors import BadInput, Stopped
 from skelray.schema import Strict, problems
 
 FEW = 500  # parts below which starting reading processes costs more than it saves
@@ -46,8 +46,7 @@ def command(app: typer.Typer) -> None:
     ) -> None:
         """Read SOURCE and write STORE, whole or not at all. A killed import goes on where it stopped."""
         module = readers.load(reader)
-        if not source.exists():
-            raise BadInput(f"no source at {source}")
+        _refuse(source)
         path = locate.place(store_)
         options = _options(module.Options, reader, set_ or [], allow_pickle)
         found: DataSet = module.read(source, options)
@@ -58,17 +57,20 @@ def command(app: typer.Typer) -> None:
         console = Console(stderr=True)
         with _progress(console) as progress:
             task = progress.add_task(str(source), total=len(found.parts))
-            report = importing.run(
-                found,
-                path,
-                source=str(source.resolve()),
-                about=about,
-                jobs=jobs,
-                on_error=on_error.value,
-                half=half,
-                fresh=fresh,
-                advance=lambda parts: progress.advance(task, parts),
-            )
+            try:
+                report = importing.run(
+                    found,
+                    path,
+                    source=str(source.resolve()),
+                    about=about,
+                    jobs=jobs,
+                    on_error=on_error.value,
+                    half=half,
+                    fresh=fresh,
+                    advance=lambda parts: progress.advance(task, parts),
+                )
+            except KeyboardInterrupt:
+                raise Stopped("stopped; what was read is kept, and the same command goes on") from None
         made = store.open(path)
         found_otherwise = expected.differences(made, report.dropped, report.skipped)
         told = {"store": made.name, "fingerprint": made.fingerprint, **expected.document(made, found_otherwise)}
@@ -78,11 +80,24 @@ def command(app: typer.Typer) -> None:
         print(f"{path}: {made.clips:,} clips, fingerprint {made.fingerprint[:12]}")
 
 
+def _refuse(source: Path) -> None:
+    """Raise BadInput unless there is a file or a folder: anything else, such as a device, might never end."""
+    try:
+        if not source.exists():
+            raise BadInput(f"no source at {source}")
+        if not (source.is_file() or source.is_dir()):
+            raise BadInput(f"{source} is neither a file nor a folder")
+        if not os.access(source, os.R_OK):
+            raise BadInput(f"{source} may not be read; ask its owner for the right")
+    except OSError as error:
+        raise BadInput(f"{source}: {error.strerror}") from error
+
+
 def _options(kind: type[Strict], reader: str, given: list[str], allow_pickle: bool) -> Strict:
     chosen: dict[str, Any] = {}
     for each in given:
         key, equals, text = each.partition("=")
-        if not equals:
+        if not equals or not key.strip():
             raise BadInput(f"--set {each}: key=value is due")
         chosen[key.strip()] = yaml_file.value(text, f"--set {each}")
     if allow_pickle:
@@ -93,8 +108,8 @@ def _options(kind: type[Strict], reader: str, given: list[str], allow_pickle: bo
         return kind(**chosen)
     except ValidationError as error:
         told = "; ".join(f"{key}: {text}" for key, text in problems(error, kind))
-        known = ", ".join(kind.model_fields) or "nothing"
-        raise BadInput(f"--set {told} (the reader {reader} lets you set {known})") from error
+        known = f" (the reader {reader} lets you set {', '.join(kind.model_fields) or 'nothing'})"
+        raise BadInput(f"--set {told}{'' if set(chosen) <= set(kind.model_fields) else known}") from error
 
 
 def _progress(console: Console) -> Progress:

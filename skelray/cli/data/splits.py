@@ -19,14 +19,14 @@ def command(app: typer.Typer) -> None:
     @app.command(name="splits")
     def splits_(
         store_: Annotated[str, typer.Argument(metavar="STORE", help="The name or path of a store.")],
-        val_subjects: Annotated[int, typer.Option(help="How many subjects validate, at least.")] = 2,
-        val_seed: Annotated[int, typer.Option(help="Draws them.")] = 0,
+        val_subjects: Annotated[int, typer.Option(min=1, help="How many subjects validate, at least.")] = 2,
+        val_seed: Annotated[int, typer.Option(min=0, help="Draws them.")] = 0,
     ) -> None:
         """List the splits of a store: how many clips train, validate and test, and which subjects validate."""
         opened = store.open(locate.find(store_))
         names = splits.available(opened)
         if not names:
-            raise BadInput(f"{opened.path} knows no split: its subjects, cameras and setups are unknown")
+            raise BadInput(f"{opened.path} knows no split: nothing in it says which clips train and which test")
         table = Table("split", "train", "validation", "test", "held out", title=f"{opened.name}, seed {val_seed}")
         for split in names:
             table.add_row(split, *_row(opened, DataConfig(split=split, val_subjects=val_subjects, val_seed=val_seed)))
