@@ -3,7 +3,7 @@
 Whatever a protocol leaves open (the probe's learning rate) is chosen on validation clips, for val/* and test/* alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,14 @@ from torch import Tensor
 from skelray import evaluate
 from skelray.batch import test_view
 from skelray.data.loader import Pool, fixed
-from skelray.data.splits import Indices, Selection, TestSide
+from skelray.data.splits import Indices
 from skelray.errors import BadInput, near
-from skelray.evaluate.features import Labelled, extract
+from skelray.evaluate.case import Case, Predictions
 from skelray.evaluate.knn import KnnConfig
 from skelray.evaluate.linear import LinearConfig
 from skelray.method import Method
 from skelray.rng import generator
 from skelray.schema import Strict
-
-Features = Callable[[Indices], Labelled]  # of clips of a store, in their order
 
 
 class EvaluateConfig(Strict):
@@ -57,22 +55,11 @@ class EvaluateConfig(Strict):
         return [f"val/{name}" for name in (*self.protocols, *["reconstruction"] * bool(self.reconstruction))]
 
 
-def features(method: Method, pool: Pool, clips: Indices, cfg: EvaluateConfig) -> Labelled:
-    """Frozen features of whole clips, in eval mode; the method is left in the mode it was in. Raises Diverged."""
-    training = method.training
-    method.eval()
-    try:
-        return extract(method.pretrained, fixed(pool, clips, test_view(method.cfg.encoder.frames), cfg.size))
-    finally:
-        method.train(training)
-
-
-def validate(features: Features, selection: Selection, cfg: EvaluateConfig, *, seed: int) -> dict[str, float]:
+def validate(case: Case, cfg: EvaluateConfig) -> dict[str, float]:
     """val/* by every protocol of the config: fitted on the clips of training, scored on the held-out subjects."""
-    train, val = features(selection.train), features(selection.val)
     found: dict[str, float] = {}
     for name in cfg.protocols:
-        found |= evaluate.load(name).choose(train, val, getattr(cfg, name), seed=seed)[0]
+        found |= evaluate.measure(name, case, getattr(cfg, name)).metrics
     return {f"val/{key}": value for key, value in found.items()}
 
 
@@ -120,37 +107,16 @@ def refuse_unable(method: Method, cfg: EvaluateConfig, pool: Pool) -> None:
         generated(method, x, generator(0, "reconstruction", device=pool.device), steps=1)
 
 
-def test(
-    features: Features,
-    selection: Selection,
-    open_test: Callable[[], TestSide],
-    cfg: EvaluateConfig,
-    protocols: Sequence[str],
-    *,
-    seed: int,
-) -> dict[str, float]:
-    """test/* by each protocol, fitted on the whole training side; the test side is opened when all is chosen.
+def test(case: Case, cfg: EvaluateConfig, protocols: Sequence[str]) -> tuple[dict[str, float], dict[str, Predictions]]:
+    """test/* by each protocol, fitted on the whole training side, and the class that each test clip was given.
 
     Rows ending in `_clean` leave out test clips whose exact copy lies on the training side; they are missing when
     nothing remains.
     """
-    everything = features(selection.everything)
-    train = everything.where(np.isin(selection.everything, selection.train))
-    val = everything.where(np.isin(selection.everything, selection.val))
-    chosen = {
-        name: evaluate.load(name).choose(train, val, getattr(cfg, name), seed=seed)[1]
-        for name in dict.fromkeys(protocols)
-    }
-    side = open_test()
-    query, clean = features(side.standard), torch.from_numpy(np.isin(side.standard, side.clean))
-    found = {"test/clips": float(len(side.standard)), "test/clips_clean": float(len(side.clean))}
-    for name, settled in chosen.items():
-        hits = evaluate.load(name).predict(everything, query.features, settled, seed=seed) == query.label
-        hits = hits.double().cpu()
-        found[f"test/{name}"] = hits.mean().item()
-        if len(side.clean):
-            found[f"test/{name}_clean"] = hits[clean].mean().item()
-    return found
+    outcomes = [evaluate.measure(name, case, getattr(cfg, name)) for name in dict.fromkeys(protocols)]
+    found = {"test/clips": float(len(case.side.standard)), "test/clips_clean": float(len(case.side.clean))}
+    found |= {f"test/{key}": value for outcome in outcomes for key, value in outcome.metrics.items()}
+    return found, {key: told for outcome in outcomes for key, told in outcome.predictions.items()}
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name

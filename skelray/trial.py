@@ -3,78 +3,30 @@
 `val/*` is what a sweep may look at: run() makes it and reaches no test clip. `test/*` is made once, by final().
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
 
 import torch
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
 from torch import nn
 
 from skelray import atomic, checkpoint, evaluate, measure, methods
-from skelray.data import augment, folds, locate, splits, store
-from skelray.data.config import DataConfig
+from skelray.data import folds, locate, splits, store
 from skelray.data.loader import Loader, Pool
-from skelray.errors import BadInput, near
-from skelray.evaluate.features import Labelled
-from skelray.measure import EvaluateConfig
-from skelray.method import Method, MethodConfig
-from skelray.optim import OptimConfig
+from skelray.data.quarantine import Quarantine
+from skelray.errors import BadInput
+from skelray.evaluate import kept
+from skelray.evaluate.case import Case, Predictions
+from skelray.method import Method
 from skelray.rng import seed_for
-from skelray.schema import Strict, problems, reread
-from skelray.train import State, TrainConfig, train
+from skelray.schema import reread
+from skelray.train import State, train
+from skelray.trial_config import TrialConfig
 
 Report = Callable[[int, dict[str, float]], None]  # clips seen, metrics; what it raises ends the trial
-
-
-def of_its_own_class(value: Any, info: Any) -> Any:  # info: ValidationInfo, which executed annotations cannot check
-    """{"name": "amr", "k": 0.1} -> AMRConfig(k=0.1), from JSON strictly; its mistakes are told with its keys."""
-    if not isinstance(value, dict):
-        return value
-    if "name" not in value:
-        raise ValueError(f"name is missing: one of {', '.join(methods.available())}")
-    if value["name"] not in methods.available():
-        hint = near(str(value["name"]), methods.available())
-        raise ValueError(f"no method {value['name']!r}{hint} (there are {', '.join(methods.available())})")
-    config = methods.load(value["name"]).Config
-    try:
-        return config.model_validate_json(json.dumps(value), strict=True) if info.mode == "json" else config(**value)
-    except ValidationError as error:
-        told = [
-            InitErrorDetails(type=PydanticCustomError("value_error", text), loc=tuple(key.split(".")), input=value)
-            for key, text in problems(error, config)
-        ]
-        raise ValidationError.from_exception_data(config.__name__, told) from None
-
-
-def augmented(config: MethodConfig) -> MethodConfig:
-    """The config, if the augmentations of its views exist; raises ValueError otherwise."""
-    known = augment.available()
-    for name in (name for view in config.views for name in view.augment if name not in known):
-        raise ValueError(f"augment: no {name!r}{near(name, known)} (there are {', '.join(known)})")
-    return config
-
-
-class TrialConfig(Strict):
-    """Everything that decides a trial's numbers; the checkpoint, the results and MLflow keep the same JSON."""
-
-    data: DataConfig = DataConfig()
-    method: Annotated[SerializeAsAny[MethodConfig], BeforeValidator(of_its_own_class), AfterValidator(augmented)]
-    optim: OptimConfig = OptimConfig()
-    train: TrainConfig = TrainConfig(epochs=400)
-    evaluate: EvaluateConfig = EvaluateConfig()
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def batch_and_stream_serve(self) -> "TrialConfig":
-        self.method.refuse_batch(self.train.batch // self.train.accumulate)
-        self.method.refuse_stream(self.data.stream)
-        self.evaluate.refuse_stream(self.data.stream)
-        return self
 
 
 def settle(cfg: TrialConfig) -> None:
@@ -93,20 +45,24 @@ class Prepared:
     method: Method
     device: torch.device
 
-    def features(self, clips: splits.Indices) -> Labelled:
-        """Frozen features of clips of the store."""
-        return measure.features(self.method, self.pool, clips, self.cfg.evaluate)
+    def case(self, open_test: Callable[[], splits.TestSide] | None = None) -> Case:
+        """The method as it is now, to be measured."""
+        return Case(self.method, self.pool, self.selection, self.cfg.seed, self.cfg.evaluate.size, open_test)
 
     def validate(self) -> dict[str, float]:
         """val/* of the method as it is now."""
         cfg, seed, val = self.cfg.evaluate, self.cfg.seed, self.selection.val
-        found = measure.validate(self.features, self.selection, cfg, seed=seed)
+        found = measure.validate(self.case(), cfg)
         return found | measure.reconstruction(self.method, self.pool, val, cfg, seed=seed)
 
-    def test(self, protocols: Sequence[str], ledger: Path | None, reader: str) -> dict[str, float]:
-        """test/* of the method as it is now; opens the test side."""
-        opened = partial(splits.open_test, self.store, self.cfg.data.split, reader=reader, ledger=ledger)
-        return measure.test(self.features, self.selection, opened, self.cfg.evaluate, protocols, seed=self.cfg.seed)
+    def test(
+        self, protocols: Sequence[str], ledger: Path | None, reader: str
+    ) -> tuple[dict[str, float], dict[str, Predictions]]:
+        """test/* of the method as it is now, and the class that each test clip was given; opens the test side."""
+        digest = hashlib.sha256(self.cfg.model_dump_json().encode()).hexdigest()[:12]
+        about = {"config": digest, "protocols": list(protocols)}
+        opened = partial(splits.open_test, self.store, self.cfg.data.split, reader=reader, ledger=ledger, about=about)
+        return measure.test(self.case(opened), self.cfg.evaluate, protocols)
 
 
 def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: str | None = None) -> Prepared:
@@ -127,7 +83,8 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
         torch.manual_seed(seed_for(cfg.seed, "init"))
         method = methods.load(cfg.method.name)(cfg.method, opened.skeleton)
     device = torch.device(device)
-    pool, method = Pool(opened, device, stream=data.stream), method.to(device)
+    closed = Quarantine(opened, data.split)
+    pool, method = Pool(opened, device, stream=data.stream, quarantine=closed), method.to(device)
     measure.refuse_unable(method, cfg.evaluate, pool)
     return Prepared(cfg, opened, pool, selection, method, device)
 
@@ -185,7 +142,8 @@ def final(
         _pretrain(parts, parts.selection.everything, dict, folder, report)
     else:
         _begin(parts, parts.selection.everything)
-    found = parts.test(protocols, ledger, reader)
+    found, told = parts.test(protocols, ledger, reader)
+    kept.save(folder, told, parts.store)
     with atomic.whole(finished) as unfinished:
         unfinished.write_text(json.dumps({"identity": mine, "metrics": found}))
     return found

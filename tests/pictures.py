@@ -16,7 +16,7 @@ from skelray.data import store
 from skelray.data.clip import Clip
 from skelray.data.store import Store
 from skelray.skeletons import Skeleton
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 
 ENCODER = {"frames": 12, "patch": 3, "width": 8, "depth": 1, "heads": 2}
 SIZES = {

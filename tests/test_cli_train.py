@@ -5,7 +5,7 @@ import pytest
 import torch
 from shell import skelray
 
-from skelray import trial, yaml_file
+from skelray import trial, trial_config, yaml_file
 from skelray.data import store
 from skelray.data.clip import Clip
 from skelray.errors import BadInput
@@ -41,7 +41,7 @@ def written(document: dict, tmp_path):
 
 
 def test_the_whole_document_of_a_trial_gives_its_numbers_again_digit_for_digit(document, tmp_path, capsys):
-    config = trial.TrialConfig.model_validate(document)
+    config = trial_config.TrialConfig.model_validate(document)
     trial.settle(config)
     expected = trial.run(config, folder=tmp_path / "first", report=lambda *_: None)
     assert skelray("train", written(config.model_dump(mode="json"), tmp_path)) == 0

@@ -19,7 +19,8 @@ from skelray.data.folds import choose, folds
 from skelray.errors import BadInput
 from skelray.schema import problems
 from skelray.sweep import driver
-from skelray.trial import TrialConfig, prepare
+from skelray.trial import prepare
+from skelray.trial_config import TrialConfig
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from shell import skelray
 from tiny_store import tiny_store
 from tiny_trial import Heard, clips, one_thread, stored, tiny  # noqa: F401  # fixtures
 
-from skelray import checkpoint, methods, trial, yaml_file
+from skelray import checkpoint, methods, trial, trial_config, yaml_file
 from skelray.batch import View, test_view
 from skelray.data import augment, streams
 from skelray.data.loader import Loader, Pool, fixed
@@ -91,17 +91,17 @@ def test_a_stream_is_made_last_in_training_and_in_evaluation(stream, tmp_path):
         assert torch.equal(seen.views[0], streams.of(joints.views[0], stream, opened.skeleton))
 
 
-def streamed(method: str, stream: str, store: str, **rest) -> trial.TrialConfig:
+def streamed(method: str, stream: str, store: str, **rest) -> trial_config.TrialConfig:
     document = tiny(method, store=store, **rest)
     document["data"]["stream"] = stream
     document["method"] |= STILL.get(method, {})
-    return trial.TrialConfig.model_validate(document)
+    return trial_config.TrialConfig.model_validate(document)
 
 
 def test_validation_sees_the_stream_of_the_config(stored):  # noqa: F811
     parts = trial.prepare(streamed("mamp", "bone", stored))
     val, frames = parts.selection.val, parts.method.cfg.encoder.frames
-    found = parts.features(val)
+    found = parts.case().features(val)
     joints = Pool(parts.store)
     body = parts.store.skeleton
 
@@ -143,10 +143,10 @@ def test_every_method_learns_from_every_stream(method, stream, stored):  # noqa:
 def test_what_a_method_does_to_joints_is_refused_with_other_streams(method, settings, told, stored):  # noqa: F811
     document = tiny(method, store=stored)
     document["method"] |= settings
-    trial.TrialConfig.model_validate(document)
+    trial_config.TrialConfig.model_validate(document)
     document["data"]["stream"] = "bone"
     with pytest.raises(ValidationError, match=re.escape(told)):
-        trial.TrialConfig.model_validate(document)
+        trial_config.TrialConfig.model_validate(document)
 
 
 def test_a_sweep_names_the_stream_that_a_method_cannot_have():

@@ -11,7 +11,7 @@ import pytest
 import ray
 from tiny_store import tiny_clips, tiny_store
 
-from skelray import trial, yaml_file
+from skelray import trial, trial_config, yaml_file
 from skelray.errors import Stopped
 from skelray.events import Ended, Journal, Reported, Started
 from skelray.results import Results
@@ -74,7 +74,7 @@ def config(stored: str, clips: int = 64, **rest) -> dict:
         "train": {"clips": clips, "batch": 16, "reports": 4},
         "evaluate": {"linear": {"epochs": 3, "lr": [0.1]}},
     }
-    return trial.TrialConfig.model_validate(raw | rest).model_dump(mode="json")
+    return trial_config.TrialConfig.model_validate(raw | rest).model_dump(mode="json")
 
 
 class Kept:
@@ -170,7 +170,7 @@ def test_a_sweep_searches_tests_and_reports_and_is_not_repeated(local_ray, space
     assert sorted(line["who"] for line in ledger) == sorted(found["trial"])
     assert (folder / "report.md").exists()
 
-    best = trial.TrialConfig.model_validate(results.best())
+    best = trial_config.TrialConfig.model_validate(results.best())
     again = trial.run(best, folder=tmp_path / "again", report=lambda clips, metrics: None)
     complete = trials[trials["state"] == "complete"]
     assert again["val/linear"] == complete["value"].max()  # bit for bit

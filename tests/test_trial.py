@@ -15,7 +15,7 @@ from tiny_trial import stored as stored
 from skelray import checkpoint, methods, trial
 from skelray.data import splits, store
 from skelray.errors import BadInput
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 
 
 def test_a_trial_reports_val_metrics_at_even_points_and_returns_the_last(stored, tmp_path):

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from skelray import methods
 from skelray.schema import problems
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 
 SMALL = {"frames": 48, "patch": 4, "width": 16, "depth": 1, "heads": 2}
 

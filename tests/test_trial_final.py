@@ -14,9 +14,10 @@ from tiny_trial import stored as stored
 from skelray import measure, trial
 from skelray.data import splits, store
 from skelray.errors import BadInput
-from skelray.evaluate import linear
+from skelray.evaluate import kept, linear
+from skelray.evaluate.case import Case
 from skelray.evaluate.features import Labelled
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 
 
 def test_a_final_trains_on_everything_and_opens_the_test_side_once(stored, tmp_path, seen):
@@ -72,20 +73,17 @@ def test_the_floor_is_the_encoder_before_its_first_step(stored, tmp_path):
     assert len(ledger.read_text().splitlines()) == 2
 
 
-def test_the_test_side_is_opened_when_all_is_chosen_and_moves_no_choice(monkeypatch):
+def test_the_test_side_is_opened_when_all_is_chosen_and_moves_no_choice(stored, tmp_path, monkeypatch):
+    parts = trial.prepare(TrialConfig.model_validate(tiny(store=stored)))
     random = torch.Generator().manual_seed(0)
-    known = Labelled(torch.randn(60, 8, generator=random), torch.arange(60) % 3)
-    selection = splits.Selection(train=np.arange(30), val=np.arange(30, 40))
+    known = Labelled(torch.randn(parts.store.clips, 8, generator=random), parts.pool.label)
     asked: list[object] = []
 
-    def features(clips):
+    def features(self, clips):
         asked.append(clips.tolist())
         return Labelled(known.features[clips], known.label[clips])
 
-    def opened():
-        asked.append("opened")
-        return splits.TestSide(standard=np.arange(40, 60), clean=np.arange(50, 60))
-
+    monkeypatch.setattr(Case, "features", features)
     chosen = []
     predict = linear.predict
     monkeypatch.setattr(
@@ -93,17 +91,33 @@ def test_the_test_side_is_opened_when_all_is_chosen_and_moves_no_choice(monkeypa
         "predict",
         lambda train, query, cfg, *, seed: (chosen.append(cfg.lr), predict(train, query, cfg, seed=seed))[1],
     )
-    found = measure.test(features, selection, opened, measure.EvaluateConfig(), ["linear"], seed=0)
-    assert asked == [list(range(40)), "opened", list(range(40, 60))]
+    opened = splits.open_test(parts.store, parts.cfg.data.split, reader="me", ledger=None)
+    case = parts.case(lambda: (asked.append("opened"), opened)[1])
+    found, told = measure.test(case, measure.EvaluateConfig(), ["linear"])
+    everything, selection = parts.selection.everything, parts.selection
+    assert asked == [everything.tolist(), "opened", opened.standard.tolist()]
     train, val = (Labelled(known.features[clips], known.label[clips]) for clips in (selection.train, selection.val))
     assert chosen == [linear.choose(train, val, linear.LinearConfig(), seed=0)[1].lr]
 
-    answers = predict(
-        Labelled(known.features[:40], known.label[:40]), known.features[40:], linear.LinearConfig(lr=chosen[0]), seed=0
-    )
-    hits = (answers == known.label[40:]).double()
+    fitted = Labelled(known.features[everything], known.label[everything])
+    answers = predict(fitted, known.features[opened.standard], linear.LinearConfig(lr=chosen[0]), seed=0)
+    hits = (answers == known.label[opened.standard]).double()
     assert found["test/linear"] == hits.mean().item()
-    assert found["test/linear_clean"] == hits[10:].mean().item()
+    assert found["test/linear_clean"] == hits[np.isin(opened.standard, opened.clean)].mean().item()
+    np.testing.assert_array_equal(told["linear"].predicted, answers)
+
+
+def test_a_final_keeps_what_each_test_clip_was_taken_for_and_the_ledger_says_for_what(stored, tmp_path):
+    config, ledger = TrialConfig.model_validate(tiny(store=stored)), tmp_path / "ledger.jsonl"
+    found = trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=ledger, reader="amr-0")
+    told = kept.load(tmp_path / "run")
+    assert set(told) == {"linear", "knn"}
+    for metric, columns in told.items():
+        right = np.mean(np.array(columns["label"]) == np.array(columns["predicted"]))
+        assert right == found[f"test/{metric}"]
+        assert len(set(columns["clip"])) == found["test/clips"]
+    (entry,) = map(json.loads, ledger.read_text().splitlines())
+    assert (entry["who"], entry["protocols"], len(entry["config"])) == ("amr-0", ["linear", "knn"], 12)
 
 
 def test_a_final_asked_for_another_protocol_later_answers_it(stored, tmp_path):

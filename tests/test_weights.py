@@ -16,6 +16,7 @@ from skelray import methods, trial, weights
 from skelray.errors import BadInput
 from skelray.method import Method
 from skelray.skeletons import Skeleton
+from skelray.trial_config import TrialConfig
 from skelray.weights import folder
 
 AVAILABLE = sorted(set(CASES) & set(methods.available()))
@@ -31,7 +32,7 @@ def kept(method: Method, skeleton: Skeleton, out: Path, **more) -> Path:
 def trained(stored, tmp_path_factory) -> Path:  # noqa: F811
     """The folder of a trial that ended."""
     place = tmp_path_factory.mktemp("trial")
-    trial.run(trial.TrialConfig.model_validate(tiny(store=stored)), folder=place, report=Heard())
+    trial.run(TrialConfig.model_validate(tiny(store=stored)), folder=place, report=Heard())
     return place
 
 
@@ -58,7 +59,7 @@ def test_every_method_comes_back_unchanged(name, five_joints, tmp_path):
 
 @pytest.mark.parametrize("name", ["amr", "mamp", "macdiff"])
 def test_a_trial_is_exported_with_what_is_known_about_it(name, stored, tmp_path):  # noqa: F811
-    config = trial.TrialConfig.model_validate(tiny(name, store=stored))
+    config = TrialConfig.model_validate(tiny(name, store=stored))
     trial.run(config, folder=tmp_path / "trial", report=Heard())
     assert skelray("weights", "export", tmp_path / "trial", tmp_path / "out") == 0
     expected = trial.prepare(config, "cpu", None).method
@@ -73,7 +74,7 @@ def test_a_trial_is_exported_with_what_is_known_about_it(name, stored, tmp_path)
     said = json.loads((tmp_path / "out/config.json").read_text())
     assert said["origin"]["clips"] == 64
     assert said["origin"]["side"] == "training side without its validation clips"
-    assert trial.TrialConfig.model_validate(said["origin"]["trial"]) == config
+    assert TrialConfig.model_validate(said["origin"]["trial"]) == config
     assert said["skeleton"]["name"] == "five"
     measured = "standard.mean" in said["buffers"]
     assert measured == (name == "macdiff")
@@ -90,7 +91,7 @@ def test_a_trial_is_exported_with_what_is_known_about_it(name, stored, tmp_path)
 
 
 def test_a_final_tells_its_test(stored, tmp_path):  # noqa: F811
-    config = trial.TrialConfig.model_validate(tiny(store=stored))
+    config = TrialConfig.model_validate(tiny(store=stored))
     trial.final(config, folder=tmp_path / "final", report=Heard(), ledger=None)
     made = weights.export(tmp_path / "final", tmp_path / "out")
     assert "test/linear" in made.origin.metrics
@@ -99,7 +100,7 @@ def test_a_final_tells_its_test(stored, tmp_path):  # noqa: F811
 
 def test_a_trial_that_was_killed_gives_its_newest_checkpoint(stored, tmp_path):  # noqa: F811
     with pytest.raises(Killed):
-        trial.run(trial.TrialConfig.model_validate(tiny(store=stored)), folder=tmp_path / "trial", report=Heard(last=2))
+        trial.run(TrialConfig.model_validate(tiny(store=stored)), folder=tmp_path / "trial", report=Heard(last=2))
     assert weights.export(tmp_path / "trial", tmp_path / "out").origin.clips == 32
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 import typer
 
-from skelray import trial, yaml_file
+from skelray import trial, trial_config, yaml_file
 from skelray.errors import BadInput
 from skelray.train import Diverged
 
@@ -26,7 +26,7 @@ def train(
 ) -> None:
     """Run one trial and print its numbers; the same file gives the same val/* again. Reads no test clip."""
     document = yaml_file.read(file)
-    config = document.whole(trial.TrialConfig)
+    config = document.whole(trial_config.TrialConfig)
     usable(device)
     trial.settle(config)
     with tempfile.TemporaryDirectory(prefix="skelray-train-") as scratch:

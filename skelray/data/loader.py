@@ -15,6 +15,7 @@ from torch.nn import functional
 from skelray.batch import Batch, View
 from skelray.data import augment, streams
 from skelray.data.config import Stream
+from skelray.data.quarantine import Quarantine
 from skelray.data.splits import Indices
 from skelray.data.store import Store
 from skelray.errors import BadInput
@@ -32,9 +33,13 @@ class Pool:
         device: torch.device | str = "cpu",
         resident: bool | None = None,
         stream: Stream = "joint",
+        quarantine: Quarantine | None = None,
     ):
-        """`resident`: whether the rows lie on the device; None decides by its free memory. `stream`: of every batch."""
-        self.store, self.stream = store, stream
+        """`resident`: whether the rows lie on the device; None decides by its free memory. `stream`: of every batch.
+
+        `quarantine`: keeps test clips from being read while anything is still to be chosen.
+        """
+        self.store, self.stream, self.quarantine = store, stream, quarantine
         self.device = torch.device(device)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nobody writes to rows
@@ -62,8 +67,11 @@ class Pool:
         """Frames start : start + length of each clip, resampled to `frames`, on the device; absent bodies are zeros.
 
         `place`: where in the crop each new frame is read, as `resample` takes it. `origin`: each body is moved, by the
-        same way in all frames, so that this joint starts where that of the clip's first body does.
+        same way in all frames, so that this joint starts where that of the clip's first body does. Raises BadInput for
+        clips in quarantine.
         """
+        if self.quarantine is not None:
+            self.quarantine.refuse(clips.numpy())
         body = torch.arange(self.bodies)
         present = body < self.count[clips, None]
         begin = self.offset[clips, None] + torch.where(present, body * self.frames[clips, None], 0)
@@ -97,6 +105,8 @@ class Loader:
     ):
         if not len(indices):
             raise BadInput("no clip to train on")
+        if pool.quarantine is not None:
+            pool.quarantine.refuse(indices, training=True)
         self.pool, self.views, self.seed, self.rank, self.world = pool, tuple(views), seed, rank, world
         self.indices = torch.as_tensor(indices, dtype=torch.int64)
         for number, view in enumerate(self.views):

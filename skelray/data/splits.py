@@ -6,6 +6,7 @@ test side. A trial reaches the test side through `open_test` alone, and each ope
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -103,14 +104,16 @@ def training_clips(store: Store, split: str) -> Indices:
     return inside
 
 
-def open_test(store: Store, split: str, *, reader: str, ledger: Path | None) -> TestSide:
-    """The official test side. Appends one line to `ledger`: who read which clips of what, and when."""
+def open_test(
+    store: Store, split: str, *, reader: str, ledger: Path | None, about: Mapping[str, Any] | None = None
+) -> TestSide:
+    """The official test side. Appends one line to `ledger`: who read which clips of what, when, and `about` it."""
     train = training_side(store, split)
     standard = np.flatnonzero(~train)
     clean = standard[~np.isin(store.digest[standard], store.digest[train])]
     if ledger is not None:
         entry = {"who": reader, "when": time.time(), "store": store.name, "fingerprint": store.fingerprint}
-        entry |= {"split": split, "clips": len(standard), "clean": len(clean)}
+        entry |= {"split": split, "clips": len(standard), "clean": len(clean), **(about or {})}
         ledger.parent.mkdir(parents=True, exist_ok=True)
         with ledger.open("a") as file:
             file.write(json.dumps(entry) + "\n")

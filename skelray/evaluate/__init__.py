@@ -1,19 +1,26 @@
 """Protocols of measurement, one a file: what a frozen encoder is worth. The folder is the registry.
 
-Each has a config, choose(train, val, cfg) -> (accuracies on validation clips, the config with everything chosen) and
-predict(train, query, cfg) -> classes, which sees no label of the query.
+Each is given a Case and its own config and finds an Outcome. A protocol on frozen features alone has
+choose(train, val, cfg) -> (accuracies on validation clips, the config with everything chosen) and
+predict(train, query, cfg) -> classes, which sees no label of the query; any other has measure(case, cfg) -> Outcome.
 """
 
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from skelray.errors import BadInput, near
+
+if TYPE_CHECKING:
+    from skelray.evaluate.case import Case, Outcome
+
+SHARED = {"features", "case", "frozen", "kept"}  # files that are no protocols
 
 
 def available() -> list[str]:
     """Names of all protocols, in alphabetical order."""
-    return sorted(module.name for module in iter_modules(__path__) if module.name != "features")
+    return sorted(module.name for module in iter_modules(__path__) if module.name not in SHARED)
 
 
 def load(name: str) -> ModuleType:
@@ -21,3 +28,14 @@ def load(name: str) -> ModuleType:
     if name not in available():
         raise BadInput(f"no protocol {name!r}{near(name, available())} (there are {', '.join(available())})")
     return import_module(f"{__name__}.{name}")
+
+
+def measure(name: str, case: "Case", cfg: Any) -> "Outcome":
+    """What the protocol of that name finds of a case. Raises BadInput for a case that it cannot serve, Diverged."""
+    from skelray.evaluate import frozen
+
+    protocol = load(name)
+    found: Outcome = (
+        protocol.measure(case, cfg) if hasattr(protocol, "measure") else frozen.measure(protocol, case, cfg)
+    )
+    return found

@@ -15,7 +15,7 @@ from skelray.rng import generator
 from skelray.skeletons import Skeleton, layout
 from skelray.sweep.config import Plan
 from skelray.train import Diverged, TrainConfig, train
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 
 CLIPS, BODIES = 2, 2  # the second body of each clip is absent
 FALLBACK = "kinect25"

@@ -14,7 +14,7 @@ from skelray.sweep import space as spaces_of
 from skelray.sweep.layers import Layer, build, flatten, lay
 from skelray.sweep.serve import Serving
 from skelray.sweep.space import SearchSpace
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 from skelray.yaml_file import Document
 
 LENT = {"price", "trial", "overrides", "budget", "resources", "final"}  # what a sweep takes from `under`

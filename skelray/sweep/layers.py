@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from skelray import methods
 from skelray.errors import BadInput
 from skelray.schema import problems
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 from skelray.yaml_file import Document, Model
 
 LENGTHS = ("train.clips", "train.epochs")  # exactly one of the two counts: the one the latest layer gives

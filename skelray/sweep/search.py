@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from skelray.errors import BadInput
 from skelray.sweep import study
 from skelray.sweep.config import Plan
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 
 State = Literal["complete", "pruned", "failed"]
 

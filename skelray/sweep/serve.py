@@ -7,7 +7,7 @@ from typing import Any
 from skelray.errors import BadInput, near
 from skelray.sweep.layers import Layer, Unbuildable, blame, build, lay, overlap
 from skelray.sweep.space import Choice, SearchSpace
-from skelray.trial import TrialConfig
+from skelray.trial_config import TrialConfig
 
 SHARED = {  # what all trials of a sweep have in common, or their values would not compare
     "data": "all trials of a sweep meet the same clips",

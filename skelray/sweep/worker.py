@@ -93,10 +93,10 @@ def member(payload: dict[str, Any]) -> None:
 
 def work(payload: dict[str, Any], report: Report, **place: Any) -> None:
     """Run the payload's trial; `place` is the device, rank, world and wrap of `skelray.trial`."""
-    from skelray import trial
+    from skelray import trial, trial_config
 
     os.chdir(payload["directory"])  # relative store paths mean the same here as where the sweep was started
-    cfg = trial.TrialConfig.model_validate(payload["config"])
+    cfg = trial_config.TrialConfig.model_validate(payload["config"])
     trial.settle(cfg)
     last: tuple[int, dict[str, float]] = (0, {})
 
