@@ -120,3 +120,13 @@ def test_text_tells_the_line_of_a_byte_that_is_none():
     assert text("\ufeffab\n".encode(), "f") == "ab\n"
     with pytest.raises(BadInput, match=r"f:3: not text \(byte 5 is 0xff\)"):
         text(b"1\n22\n\xff", "f")
+
+
+def test_files_come_in_the_order_of_their_own_names_and_none_twice(tmp_path):
+    packed(tmp_path / "a.zip", c_txt=b"", z__a_txt=b"")
+    (tmp_path / "b.txt").write_bytes(b"")
+    files = Files(tmp_path)
+    assert files.once(files.names(".txt")) == ["a.zip!z/a.txt", "b.txt", "a.zip!c.txt"]
+    (tmp_path / "c.txt").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"c is there twice, as a\.zip!c\.txt and c\.txt; one has to go"):
+        files.once(files.names(".txt"))

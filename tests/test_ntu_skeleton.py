@@ -188,9 +188,10 @@ def test_a_clip_that_is_there_twice_is_refused(tmp_path):
 
 
 def test_a_source_without_files_is_refused(tmp_path):
-    for source in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(BadInput, match=r"no folder or archive with files named like S001.*\.skeleton"):
-            read(source)
+    with pytest.raises(BadInput, match=r"no folder or archive with files named like S001.*\.skeleton"):
+        read(tmp_path)
+    with pytest.raises(BadInput, match="missing: neither a folder nor a whole zip archive"):
+        read(tmp_path / "missing")
 
 
 @pytest.mark.parametrize(

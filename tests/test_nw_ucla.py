@@ -156,9 +156,10 @@ def test_a_file_larger_than_any_is_not_read(tmp_path):
 
 
 def test_a_folder_without_files_is_refused(tmp_path):
-    for source in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(BadInput, match="no folder with files named like"):
-            NW_UCLA.read(source)
+    with pytest.raises(BadInput, match="no folder with files named like"):
+        NW_UCLA.read(tmp_path)
+    with pytest.raises(BadInput, match="missing: neither a folder nor a whole zip archive"):
+        NW_UCLA.read(tmp_path / "missing")
 
 
 def test_damaged_files_give_a_sentence_or_finite_clips(tmp_path):

@@ -81,10 +81,12 @@ def test_an_action_beyond_the_end_is_refused_with_its_line_or_cut_when_told(tmp_
     pku_folder(tmp_path, {"0002-L": (walking(30), [(1, 0, 10), (2, 20, 31), (3, 30, 40)])})
     with pytest.raises(BadInput, match=r"label/0002-L\.txt:2: the action ends at frame 31, but the video has 30"):
         list(read(tmp_path).clips)
+    with (tmp_path / "label" / "0002-L.txt").open("a") as labels:
+        labels.write("4,9,7,2\n")
     clips, counts, dropped = everything(read(tmp_path, beyond="cut"))
     assert [clip.joints.shape[1] for clip in clips.values()] == [10, 10]
     assert counts == {"cut where the video ends": 1}
-    assert dropped == [("0002-L-003", "it starts after its video ends")]
+    assert dropped == [(f"0002-L-00{number}", "its label leaves it no frame") for number in (3, 4)]
 
 
 def test_the_lists_say_the_sides_and_views_share_their_recording(tmp_path):

@@ -108,9 +108,10 @@ def test_two_lists_of_one_split_are_refused(folder):
 
 
 def test_a_folder_without_videos_is_refused_and_packed_files_are_named(tmp_path):
-    for source in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(BadInput, match=r"no skeleton files named like 0002-L\.txt or A01N01-L\.txt$"):
-            PKU.read(source)
+    with pytest.raises(BadInput, match=r"no skeleton files named like 0002-L\.txt or A01N01-L\.txt$"):
+        PKU.read(tmp_path)
+    with pytest.raises(BadInput, match="missing: neither a folder nor a whole zip archive"):
+        PKU.read(tmp_path / "missing")
     (tmp_path / "Skeleton_v2.7z").write_bytes(b"7z")
     with pytest.raises(BadInput, match=r"no skeleton files .*; unpack Skeleton_v2\.7z first"):
         PKU.read(tmp_path)

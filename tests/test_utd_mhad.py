@@ -145,9 +145,10 @@ def test_a_bomb_is_not_unpacked(tmp_path):
 
 def test_a_folder_without_files_is_refused(tmp_path):
     (tmp_path / "other.mat").write_bytes(utd_content(np.ones((2, 20, 3))))
-    for source in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(BadInput, match="no folder with files named like a1_s1_t1_skeleton"):
-            UTD.read(source)
+    with pytest.raises(BadInput, match="no folder with files named like a1_s1_t1_skeleton"):
+        UTD.read(tmp_path)
+    with pytest.raises(BadInput, match="missing: neither a folder nor a whole zip archive"):
+        UTD.read(tmp_path / "missing")
 
 
 @pytest.mark.parametrize("packed", [True, False])

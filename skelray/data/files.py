@@ -6,9 +6,10 @@ A name is the path below the source, with "!" between an archive and what lies i
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
@@ -42,6 +43,14 @@ class Files:
             elif path.suffix == ".zip":
                 found += [f"{name}{BETWEEN}{member}" for member in _members(path, ending)]
         return sorted(found)
+
+    def once(self, names: Iterable[str]) -> list[str]:
+        """The names in the order of what the files themselves are called. Raises BadInput for two of one name."""
+        found = sorted(names, key=lambda name: (stem(name), name))
+        for one, following in pairwise(found):
+            if stem(one) == stem(following):
+                raise BadInput(f"{self.root}: {stem(one)} is there twice, as {one} and {following}; one has to go")
+        return found
 
     def where(self, name: str) -> str:
         """The file as a user finds it, for messages."""
@@ -79,6 +88,11 @@ class Files:
         if not self.root.is_dir():
             return self.root
         return self.inside(name.partition(BETWEEN)[0])
+
+
+def stem(name: str) -> str:
+    """What a file is called, without folders, archive and ending."""
+    return PurePosixPath(name.rpartition(BETWEEN)[2]).stem
 
 
 def text(content: bytes, where: str) -> str:

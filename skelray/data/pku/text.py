@@ -53,8 +53,8 @@ def video(content: bytes, where: str) -> Float32[np.ndarray, "2 T 25 3"]:
     return short.reshape(-1, 2, 25, 3).transpose(1, 0, 2, 3)
 
 
-def segments(content: bytes, where: str, actions: int) -> list[Segment]:
-    """The actions of a video, in the order of the file."""
+def segments(content: bytes, where: str, actions: int, empty: bool = False) -> list[Segment]:
+    """The actions of a video, in the order of the file; `empty`: also such as end before they begin."""
     found = []
     for number, line in enumerate(_lines(content, where), start=1):
         if not line.strip():
@@ -65,9 +65,10 @@ def segments(content: bytes, where: str, actions: int) -> list[Segment]:
         action, start, end = map(int, match.groups()[:3])
         if not 1 <= action <= actions:
             raise BadInput(f"{where}:{number}: no action {action} (there are 1 to {actions})")
-        if start >= end:
+        if start >= end and not empty:
             raise BadInput(
-                f"{where}:{number}: the action starts at frame {start}, but ends at {end}; it must end later"
+                f"{where}:{number}: the action starts at frame {start}, but ends at {end}; it must end later, "
+                "or be left out with --set beyond=cut"
             )
         found.append(Segment(action, start, end, number))
     if not found:

@@ -9,7 +9,6 @@ a lost body that comes back closes its gap (`compressed_gaps`), what actor 2 occ
 """
 
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +16,7 @@ from pydantic import Field
 
 from skelray import skeletons
 from skelray.data.clip import Clip
-from skelray.data.files import BETWEEN, Files
+from skelray.data.files import Files, stem
 from skelray.data.ntu import names
 from skelray.data.ntu.parse import parse
 from skelray.data.ntu.prepare import Rules, prepare
@@ -48,13 +47,10 @@ def read(source: Path, options: Options = Options()) -> DataSet:
     """The data set in a folder, or in archives, of `.skeleton` files, in the order of their names. Raises BadInput
     where there is none, or where a clip is there twice."""
     files = Files(source)
-    parts = sorted(files.names(ENDING), key=lambda part: (_stem(part), part))
+    parts = files.once(files.names(ENDING))
     if not parts:
         raise BadInput(f"{source}: no folder or archive with files named like S001C002P003R002A013{ENDING}")
-    for part, following in pairwise(parts):
-        if _stem(part) == _stem(following):
-            raise BadInput(f"{source}: {_stem(part)} is there twice, as {part} and {following}; one has to go")
-    setups = {part: int(match[1]) for part in parts if (match := names.NAME.fullmatch(_stem(part)))}
+    setups = {part: int(match[1]) for part in parts if (match := names.NAME.fullmatch(stem(part)))}
     dataset = options.dataset
     if dataset == "auto":
         dataset = "ntu120" if max(setups.values(), default=0) > names.SETUPS["ntu60"] else "ntu60"
@@ -84,12 +80,8 @@ def notes(options: Options) -> tuple[str, ...]:
     return ("bodies: as the released NTU preparation" + (f", but {', '.join(changed)}" if changed else ""),)
 
 
-def _stem(part: str) -> str:
-    return part.replace(BETWEEN, "/").rpartition("/")[2].removesuffix(ENDING)
-
-
 def _clip(files: Files, options: Options, dataset: str, part: str) -> Loaded:
-    clip_name, where = _stem(part), files.where(part)
+    clip_name, where = stem(part), files.where(part)
     try:
         name = names.parsed(clip_name)
     except BadInput as error:

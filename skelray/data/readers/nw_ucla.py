@@ -16,7 +16,7 @@ from jaxtyping import Float32
 
 from skelray import skeletons
 from skelray.data.clip import Clip
-from skelray.data.files import Files, text
+from skelray.data.files import Files, stem, text
 from skelray.data.source import DataSet, Loaded, one_by_one
 from skelray.errors import BadInput
 from skelray.schema import Strict
@@ -48,7 +48,7 @@ class Options(Strict):
 def read(source: Path, options: Options = Options()) -> DataSet:
     """The data set in a folder, or an archive, of JSON files."""
     files = Files(source)
-    parts = [name for name in files.names(".json") if NAME.fullmatch(Path(name).stem)]
+    parts = files.once(name for name in files.names(".json") if NAME.fullmatch(stem(name)))
     if not parts:
         raise BadInput(f"{source}: no folder with files named like a01_s01_e00_v01.json")
     load = one_by_one(partial(_clip, files))
@@ -65,7 +65,7 @@ def read(source: Path, options: Options = Options()) -> DataSet:
 
 
 def _clip(files: Files, part: str) -> Loaded:
-    name, where = Path(part).stem, files.where(part)
+    name, where = stem(part), files.where(part)
     match = NAME.fullmatch(name)
     action, subject, replication, camera = map(int, match.groups()) if match else (-1, -1, -1, -1)
     if action not in ACTIONS:

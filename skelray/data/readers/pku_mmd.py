@@ -49,7 +49,9 @@ class Options(Strict):
     splits: str = Field("", description="folder or archive of cross_subject.txt and cross_view.txt; by default any")
     phase: Literal["auto", 1, 2] = Field("auto", description="which videos: 0002-L (1) or A01N01-L (2); auto: by name")
     longest: int = Field(300, ge=0, description="frames that are kept of a clip; 0 keeps all")
-    beyond: Literal["refuse", "cut"] = Field("refuse", description="an action that ends after its video")
+    beyond: Literal["refuse", "cut"] = Field(
+        "refuse", description="an action that ends after its video or before it starts; cut: as slicing does"
+    )
     whole_videos: bool = Field(False, description="one clip a video, of the one class untrimmed; needs no label files")
 
 
@@ -119,7 +121,7 @@ def _part(plan: _Plan, part: str) -> Loaded:
         piece = joints if options.whole_videos else _cut(joints, segment, told, options, counts)
         present = np.array([body.any() for body in piece])
         if not present.any():
-            dropped.append((clip_name, "every number is zero" if piece.size else "it starts after its video ends"))
+            dropped.append((clip_name, "every number is zero" if piece.size else "its label leaves it no frame"))
             continue
         counts["first person absent, the second stands first"] += not present[0]
         label, view, recording = segment.action - 1, CAMERAS[part[-1]], found.recording(part)
@@ -136,7 +138,8 @@ def _segments(plan: _Plan, part: str) -> tuple[list[Segment], str]:
         known = files.where(next(iter(found.labels.values())))
         raise BadInput(f"{files.where(found.skeletons[part])}: no label file {part}.txt; others are, such as {known}")
     where = files.where(found.labels[part])
-    return text.segments(files.read(found.labels[part]), where, len(_actions())), where
+    empty = plan.options.beyond == "cut"
+    return text.segments(files.read(found.labels[part]), where, len(_actions()), empty), where
 
 
 def _cut(joints: Joints, segment: Segment, where: str, options: Options, counts: Counter[str]) -> Joints:
@@ -148,7 +151,7 @@ def _cut(joints: Joints, segment: Segment, where: str, options: Options, counts:
                 "--set beyond=cut takes what is there of it"
             )
         counts["cut where the video ends"] += segment.start < frames
-    piece = joints[:, segment.start : segment.end]
+    piece = joints[:, segment.start : max(segment.start, segment.end)]
     if options.longest and piece.shape[1] > options.longest:
         counts[f"cut after {options.longest} frames"] += 1
         piece = piece[:, : options.longest]

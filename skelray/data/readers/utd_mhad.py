@@ -16,7 +16,7 @@ from jaxtyping import Float32
 from skelray import skeletons
 from skelray.data import matlab
 from skelray.data.clip import Clip
-from skelray.data.files import Files
+from skelray.data.files import Files, stem
 from skelray.data.source import DataSet, Loaded, one_by_one
 from skelray.errors import BadInput
 from skelray.schema import Strict
@@ -39,7 +39,7 @@ class Options(Strict):
 def read(source: Path, options: Options = Options()) -> DataSet:
     """The data set in a folder, or an archive, of MATLAB files. Raises BadInput when there is none."""
     files = Files(source)
-    parts = [name for name in files.names(".mat") if NAME.fullmatch(Path(name).stem)]
+    parts = files.once(name for name in files.names(".mat") if NAME.fullmatch(stem(name)))
     if not parts:
         raise BadInput(f"{source}: no folder with files named like a1_s1_t1_skeleton.mat")
     classes = json.loads(Path(__file__).with_suffix(".json").read_text())["classes"]
@@ -58,17 +58,17 @@ def read(source: Path, options: Options = Options()) -> DataSet:
 
 def _order(part: str) -> tuple[list[int], str]:
     """a2 before a10."""
-    return [int(number) for number in re.findall(r"\d+", Path(part).stem)], part
+    return [int(number) for number in re.findall(r"\d+", stem(part))], part
 
 
 def _clip(files: Files, part: str) -> Loaded:
-    where, match = files.where(part), NAME.fullmatch(Path(part).stem)
+    where, match = files.where(part), NAME.fullmatch(stem(part))
     numbers = dict(zip(RANGES, map(int, match.groups() if match else ()), strict=True))
     for what, number in numbers.items():
         if number not in (known := RANGES[what]):
             raise BadInput(f"{where}: no {what} {number} (there are {known[0]} to {known[-1]})")
     joints = _joints(files.read(part, LARGEST), where)
-    name = Path(part).stem.removesuffix("_skeleton")
+    name = stem(part).removesuffix("_skeleton")
     label, subject, trial = numbers["action"] - 1, numbers["subject"], numbers["trial"]
     return Loaded([Clip(name, joints, label, subject, camera=1, replication=trial)])
 
