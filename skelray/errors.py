@@ -3,7 +3,9 @@
 import difflib
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NoReturn
 
 DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -25,6 +27,7 @@ def near(word: str, options: Iterable[str]) -> str:
 
 def leave(main: Callable[[], object]) -> NoReturn:
     """Run a command and leave the process: 0 done, 2 bad input, 130 stopped by the user, 1 our fault."""
+    warnings.formatwarning = _plainly
     try:
         main()
     except BadInput as error:
@@ -38,3 +41,15 @@ def leave(main: Callable[[], object]) -> NoReturn:
         print("skelray: this is a fault of skelray, not of your input; the lines above say where", file=sys.stderr)
         sys.exit(OUR_FAULT)
     sys.exit(DONE)
+
+
+_formatted = warnings.formatwarning  # as Python prints one
+
+
+def _plainly(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of skelray's is a sentence for its user; one of a library keeps the place that it comes from."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        return f"skelray: {message}\n"
+    return _formatted(message, category, filename, lineno, line)
