@@ -106,3 +106,10 @@ def test_a_page_that_cannot_be_written_is_refused(words, told, opened, tmp_path,
     assert skelray("data", "page", opened.path, *words) == 2
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_whose_clips_all_test_has_a_page_of_tables(tmp_path):
+    clips = [replace(clip, sides={"given": 1}) for clip in people()]
+    told = dataset.text(stored(tmp_path / "tests.arrow", clips))
+    assert read(told) == []
+    assert "No clip to show of: " in told

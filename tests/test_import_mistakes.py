@@ -101,6 +101,8 @@ def test_a_folder_that_may_not_be_looked_into_is_told(source, monkeypatch):
 def test_a_name_that_the_file_system_refuses_is_told(tmp_path):
     with pytest.raises(BadInput, match="File name too long"):
         locate.find("x" * 300)
+    with pytest.raises(BadInput, match="File name too long"):
+        store.open(tmp_path / ("x" * 300))
 
 
 def test_a_report_that_cannot_be_written_does_not_hide_that_the_store_is_whole(skelray, source, tmp_path):

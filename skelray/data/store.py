@@ -90,8 +90,11 @@ class Store:
 
 def open(path: Path) -> Store:
     """Map a store into memory. Raises BadInput when it is missing, truncated, altered or not a store."""
-    if not path.is_file():
-        raise BadInput(f"no store at {path}")
+    try:
+        if not path.is_file():
+            raise BadInput(f"no store at {path}")
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise BadInput(f"{path}: {error.strerror}") from error
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         raw = (reader.schema.metadata or {}).get(b"skelray")

@@ -50,8 +50,8 @@ class Scene:
 
     @property
     def frames(self) -> int:
-        """Frames of the longest panel; shorter ones begin again."""
-        return max(panel.joints.shape[1] for panel in self.panels)
+        """Frames of the longest panel; shorter ones begin again. One where there is no panel."""
+        return max((panel.joints.shape[1] for panel in self.panels), default=1)
 
     def groups(self) -> list[tuple[str, list[Panel]]]:
         """The panels by heading, in order."""
