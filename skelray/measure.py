@@ -52,7 +52,8 @@ class EvaluateConfig(Strict):
     @property
     def reported(self) -> list[str]:
         """Names of the numbers that a search may look at."""
-        return [f"val/{name}" for name in (*self.protocols, *["reconstruction"] * bool(self.reconstruction))]
+        found = [name for each in self.protocols for name in evaluate.names(each, getattr(self, each))]
+        return [f"val/{name}" for name in (*found, *["reconstruction"] * bool(self.reconstruction))]
 
 
 def validate(case: Case, cfg: EvaluateConfig) -> dict[str, float]:

@@ -25,7 +25,11 @@ def test_a_final_trains_on_everything_and_opens_the_test_side_once(stored, tmp_p
     heard = Heard()
     found = trial.final(config, folder=tmp_path / "run", report=heard, ledger=ledger, reader="amr-final-0")
     assert {name for name in found if name.startswith("test/")} == found.keys()
-    names = {"test/linear", "test/linear_clean", "test/knn", "test/knn_clean", "test/clips", "test/clips_clean"}
+    names = {
+        f"test/{name}{end}"
+        for name in ("linear", "knn", "knn_5", "knn_10", "knn_20", "clips")
+        for end in ("", "_clean")
+    }
     assert found.keys() == names
     assert (found["test/clips"], found["test/clips_clean"]) == (12, 9)
     assert found["test/knn"] == pytest.approx((9 * found["test/knn_clean"] + 3) / 12)  # a copy finds its original
@@ -111,7 +115,7 @@ def test_a_final_keeps_what_each_test_clip_was_taken_for_and_the_ledger_says_for
     config, ledger = TrialConfig.model_validate(tiny(store=stored)), tmp_path / "ledger.jsonl"
     found = trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=ledger, reader="amr-0")
     told = kept.load(tmp_path / "run")
-    assert set(told) == {"linear", "knn"}
+    assert set(told) == {"linear", "knn", "knn_5", "knn_10", "knn_20"}
     for metric, columns in told.items():
         right = np.mean(np.array(columns["label"]) == np.array(columns["predicted"]))
         assert right == found[f"test/{metric}"]

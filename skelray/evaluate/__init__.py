@@ -3,6 +3,7 @@
 Each is given a Case and its own config and finds an Outcome. A protocol on frozen features alone has
 choose(train, val, cfg) -> (accuracies on validation clips, the config with everything chosen) and
 predict(train, query, cfg) -> classes, which sees no label of the query; any other has measure(case, cfg) -> Outcome.
+names(cfg), where there is one, lists the metrics that it gives: those that a search may select on.
 """
 
 from importlib import import_module
@@ -28,6 +29,13 @@ def load(name: str) -> ModuleType:
     if name not in available():
         raise BadInput(f"no protocol {name!r}{near(name, available())} (there are {', '.join(available())})")
     return import_module(f"{__name__}.{name}")
+
+
+def names(name: str, cfg: Any) -> list[str]:
+    """The numbers that a protocol gives, without val/ or test/: its own name unless it says otherwise."""
+    protocol = load(name)
+    found: list[str] = protocol.names(cfg) if hasattr(protocol, "names") else [name]
+    return found
 
 
 def measure(name: str, case: "Case", cfg: Any) -> "Outcome":
