@@ -20,6 +20,7 @@ from skelray.errors import BadInput, near
 from skelray.evaluate.case import Case, Predictions
 from skelray.evaluate.knn import KnnConfig
 from skelray.evaluate.linear import LinearConfig
+from skelray.evaluate.signals import Config as SignalsConfig
 from skelray.method import Method
 from skelray.rng import generator
 from skelray.schema import Strict
@@ -31,6 +32,7 @@ class EvaluateConfig(Strict):
     protocols: tuple[str, ...] = Field(("linear", "knn"), min_length=1)  # files of skelray.evaluate; for val/*
     linear: LinearConfig = LinearConfig()
     knn: KnnConfig = KnnConfig()
+    signals: SignalsConfig = SignalsConfig()
     size: int = Field(64, ge=1)  # clips encoded at once
     reconstruction: int = Field(0, ge=0)  # held-out clips that are generated again from what the encoder sees of them
 

@@ -134,7 +134,8 @@ def final(
     folder.mkdir(parents=True, exist_ok=True)
     finished, mine = folder / "final.json", _identity(parts, "everything" if trained else "nothing")
     known = json.loads(finished.read_text()) if finished.exists() else {"identity": None, "metrics": {}}
-    if _agrees(known["identity"], mine) and all(f"test/{name}" in known["metrics"] for name in protocols):
+    due = [f"test/{evaluate.names(name, getattr(cfg.evaluate, name))[0]}" for name in protocols]
+    if _agrees(known["identity"], mine) and all(name in known["metrics"] for name in due):
         if (state := checkpoint.latest(folder)) is not None:
             report(state["clips"], state["metrics"])  # so that the test's figures stand at the same clips again
         return dict(known["metrics"])

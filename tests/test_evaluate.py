@@ -215,7 +215,7 @@ def test_the_probe_does_not_see_scale_or_offset_of_a_feature():
 
 
 def test_the_folder_is_the_registry_of_protocols():
-    assert {"knn", "linear"} <= set(evaluate.available())
+    assert {"knn", "linear", "signals"} <= set(evaluate.available())
     with pytest.raises(BadInput, match='did you mean "linear"'):
         evaluate.load("liner")
     for name in evaluate.available():

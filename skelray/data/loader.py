@@ -5,7 +5,7 @@ each rank takes its slice, so the same seed gives the same clips, crops and rota
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +21,7 @@ from skelray.data.store import Store
 from skelray.errors import BadInput
 from skelray.rng import generator
 
+Change = Callable[[Tensor, Tensor], Tensor]  # joints of whole clips (N M T V C), which clips these are -> such joints
 RESIDENT_SHARE = 0.5  # of the device's free memory: a data set below it lies there whole
 
 
@@ -159,14 +160,18 @@ class Loader:
         )
 
 
-def fixed(pool: Pool, indices: Indices, view: View, size: int) -> Iterator[Batch]:
-    """Every clip once, in order, for evaluation; the last batch may be smaller. Nothing is left to chance."""
+def fixed(pool: Pool, indices: Indices, view: View, size: int, change: Change | None = None) -> Iterator[Batch]:
+    """Every clip once, in order, for evaluation; the last batch may be smaller. Nothing is left to chance.
+
+    `change`: what is done to the joints of each batch, before its stream is made.
+    """
     if view.augment or not view.centred or view.crop[0] != view.crop[1]:
         raise ValueError("an evaluation view is centred, of one length, and has no augmentation")
     chance = generator(0, "fixed")
     for clips in torch.as_tensor(indices, dtype=torch.int64).split(size):
         start, length = crop(pool.frames[clips], view, chance)
         x = pool.view(clips, start, length, view.frames)
+        x = x if change is None else change(x, clips)
         x = streams.of(x, pool.stream, pool.store.skeleton)
         yield _batch(pool, clips, [x], generator(0, "fixed", device=pool.device))
 

@@ -16,8 +16,8 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skelray.batch import test_view
-from skelray.data.loader import Pool, fixed
+from skelray.batch import Batch, test_view
+from skelray.data.loader import Change, Pool, fixed
 from skelray.data.splits import Indices, Selection, TestSide
 from skelray.evaluate.features import Labelled, extract
 from skelray.method import Method
@@ -76,14 +76,23 @@ class Case:
         """Frozen features of whole clips, in eval mode, computed once. Raises Diverged."""
         key = clips.tobytes()
         if key not in self._known:
-            training = self.method.training
-            self.method.eval()
-            try:
-                view = test_view(self.method.cfg.encoder.frames)
-                self._known[key] = extract(self.method.pretrained, fixed(self.pool, clips, view, self.size))
-            finally:
-                self.method.train(training)
+            with self.evaluating():
+                self._known[key] = extract(self.method.pretrained, self.batches(clips))
         return self._known[key]
+
+    def batches(self, clips: Indices, change: Change | None = None) -> Iterator[Batch]:
+        """Whole clips in order, as every evaluation sees them; or as `change` leaves them."""
+        return fixed(self.pool, clips, test_view(self.method.cfg.encoder.frames), self.size, change)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The method in eval mode within the block."""
+        training = self.method.training
+        self.method.eval()
+        try:
+            yield
+        finally:
+            self.method.train(training)
 
     @contextmanager
     def reading(self) -> Iterator[TestSide]:
@@ -93,6 +102,15 @@ class Case:
             return
         with self.pool.quarantine.showing(self.side):
             yield self.side
+
+    @contextmanager
+    def scored(self) -> Iterator[Indices]:
+        """The clips to be scored, which can be read within the block: validation's; of the test side, as published."""
+        if self.open_test is None:
+            yield self.selection.val
+            return
+        with self.reading() as side:
+            yield side.standard
 
     def score(self, name: str, predict: Callable[[Indices], Int[Tensor, " N"]]) -> Outcome:
         """How often `predict` tells the class of validation clips; where it is asked for, of the test side.
