@@ -16,7 +16,7 @@ import pyarrow as pa
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from skelray.data.arrow import DIGEST, GIVEN, NUMBERS, SIDE, VERSIONS, Writer, digest, extras, fingerprint
+from skelray.data.arrow import DIGEST, GIVEN, NUMBERS, SIDE, VERSIONS, Writer, digest, extras, fingerprint, plain
 from skelray.data.clip import UNKNOWN, Clip
 from skelray.errors import BadInput
 from skelray.skeletons import Skeleton
@@ -50,7 +50,7 @@ class Store:
         self.about: dict[str, Any] = header.get("about", {})  # units, frame_rate, licence, reader, options
         self.half = header["version"] == VERSIONS["float16"]  # coordinates are float16
         self._batch = batch
-        columns = {name: batch.column(name).to_numpy(zero_copy_only=True) for name in (*NUMBERS, *extras(batch))}
+        columns = {name: plain(batch.column(name)) for name in (*NUMBERS, *extras(batch))}
         columns.setdefault("recording", np.broadcast_to(np.int32(UNKNOWN), len(batch)))
         given = {name.removeprefix(SIDE): side for name, side in columns.items() if name.startswith(SIDE)}
         self.sides = {name: side for name, side in {GIVEN: columns["side"], **given}.items() if (side != UNKNOWN).any()}
@@ -59,9 +59,9 @@ class Store:
                 setattr(self, name, columns[name])
         self.digest = np.frombuffer(batch.column("digest").buffers()[1], f"S{DIGEST}", count=len(batch))
         joints = batch.column("joints")
-        offsets = joints.offsets.to_numpy(zero_copy_only=True)
+        offsets = plain(joints.offsets)
         self.offset = offsets[:-1]
-        values = joints.values.values.to_numpy(zero_copy_only=True)
+        values = plain(joints.values.values)
         self.rows = values.reshape(-1, len(self.skeleton.joints), self.skeleton.channels)
         if offsets[0] != 0 or offsets[-1] != len(self.rows) or (np.diff(offsets) != self.bodies * self.frames).any():
             raise ValueError("the offsets of the clips do not fit their lengths")
