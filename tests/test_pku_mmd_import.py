@@ -47,6 +47,13 @@ def test_the_command_makes_a_store_with_its_splits(folder, tmp_path, capsys):
     assert "cut after 15 frames: 54" in capsys.readouterr().out
 
 
+def test_an_import_without_a_split_says_so(folder, tmp_path, capsys):
+    for path in folder.glob("cross_*.txt"):
+        path.unlink()
+    assert skelray("data", "import", "pku_mmd", folder, tmp_path / "pkummd2.arrow") == 0
+    assert "no split: nothing in this store says which clips train and which test\n" in capsys.readouterr().out
+
+
 def test_validation_parts_no_recording(folder, tmp_path):
     made = tmp_path / "pkummd2.arrow"
     assert skelray("data", "import", "pku_mmd", folder, made) == 0

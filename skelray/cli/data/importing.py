@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from skelray import yaml_file
-from skelray.data import expected, importing, locate, readers, store
+from skelray.data import expected, importing, locate, readers, splits, store
 from skelray.data.source import DataSet
 from skelray.errors import BadInput, Stopped
 from skelray.schema import Strict, problems
@@ -77,6 +77,8 @@ def command(app: typer.Typer) -> None:
         report.write(importing.report_of(path), **told, **about)
         for line in [*report.sentences(), *expected.sentences(made, found_otherwise)]:
             print(line)
+        if not splits.available(made):
+            print("no split: nothing in this store says which clips train and which test")
         print(f"{path}: {made.clips:,} clips, fingerprint {made.fingerprint[:12]}")
 
 
