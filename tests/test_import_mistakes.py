@@ -133,3 +133,12 @@ def test_splits_refuses_what_no_trial_takes(skelray, source, arguments):
     with pytest.raises(SystemExit) as caught:
         skelray("splits", "mine", *arguments)
     assert caught.value.code == 2
+
+
+def test_linked_folders_are_read_once_and_links_that_lead_back_end(source, tmp_path):
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "part").symlink_to(source)
+    (tmp_path / "all" / "the same").symlink_to(source)
+    (source / "back").symlink_to(tmp_path)
+    assert len(Files(tmp_path / "all").names(".json")) == 1
+    assert len(Files(source).names(".json")) == 1

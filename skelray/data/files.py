@@ -105,13 +105,18 @@ def text(content: bytes, where: str) -> str:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Every file that is not hidden."""
+    """Every file that is not hidden, in linked folders, too."""
+    seen = {os.path.realpath(folder)}
 
     def refuse(error: OSError) -> NoReturn:
         raise BadInput(f"{error.filename}: {error.strerror}") from error
 
     try:
-        for place, _, names in os.walk(folder, onerror=refuse):
+        for place, below, names in os.walk(folder, onerror=refuse, followlinks=True):
+            # Each folder once, however many links lead to it: a link to a folder above it ends there.
+            real = {os.path.realpath(Path(place, name)): name for name in sorted(below)}
+            below[:] = [name for path, name in real.items() if path not in seen]
+            seen.update(real)
             for path in (Path(place, name) for name in names if not name.startswith(".")):
                 if path.is_file():
                     yield path
