@@ -10,6 +10,7 @@ from skelray.dotted import conditions, existing, text
 from skelray.results import Results
 
 FLOOR = "untrained"
+OTHER = ("clips", "signals_", "generation_", "reconstruction")  # how metrics begin that are measured in other units
 
 
 def percent(mean: float | None, spread: float | None = None) -> str:
@@ -21,7 +22,8 @@ def percent(mean: float | None, spread: float | None = None) -> str:
 
 def is_accuracy(metric: str) -> bool:
     """Whether a metric is a share of clips that were told right; a probe's rate and a count of clips are not."""
-    return metric.startswith(("val/", "test/")) and not metric.endswith("_lr") and not metric.startswith("test/clips")
+    side, _, name = metric.partition("/")
+    return side in ("val", "test") and not name.endswith("_lr") and not name.startswith(OTHER)
 
 
 def measured(value: float | None, metric: str) -> str:
