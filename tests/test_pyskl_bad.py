@@ -158,3 +158,11 @@ def test_200_mutated_files_give_finite_clips_or_one_sentence(tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
     assert refused > 60
     assert read > 20
+
+
+@pytest.mark.parametrize("what", ["a folder", "empty"])
+def test_what_is_no_file_of_annotations_is_told(tmp_path, what):
+    source = tmp_path / "a.pkl"
+    source.mkdir() if what == "a folder" else source.write_bytes(b"")
+    with pytest.raises(BadInput, match=rf"a\.pkl: {what}; name an annotation file, a \.pkl"):
+        PYSKL.read(source, PYSKL.Options(allow_pickle=True))

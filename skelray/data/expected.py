@@ -28,7 +28,7 @@ LISTED = "stored although the owner lists the skeleton as missing"
 FOREIGN = "not of this data set"
 TWICE = "stored more than once"
 DROPPED = "left out: {}"
-UNEXPLAINED = "explained by no name"
+UNEXPLAINED = "for which no list of names gives a reason"
 SHOWN = 3  # names that a sentence gives
 
 

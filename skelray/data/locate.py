@@ -62,7 +62,10 @@ def find(name: str) -> Path:
     stores = sorted(file.stem for file in folder().glob("*.arrow"))
     hint = "" if name in READERS else near(name, {*stores, *READERS, *synthetic.SIZES})
     reader = READERS.get(name, "READER")
-    raise BadInput(f"no store named {name!r} at {path}; make it with: skelray data import {reader} SOURCE {name}{hint}")
+    known = f" (there are {', '.join(stores)})" if stores else ""
+    raise BadInput(
+        f"no store named {name!r} at {path}{known}; make it with: skelray data import {reader} SOURCE {name}{hint}"
+    )
 
 
 def _is_path(name: str) -> bool:

@@ -70,6 +70,8 @@ def read(source: Path, options: Options = Options()) -> DataSet:
     """The data set in one annotation file. Raises BadInput for a pickle that is not allowed, or is none of these."""
     if not options.allow_pickle:
         raise BadInput(f"{source}: a pickle is opened only with --allow-pickle; plain data and arrays alone are read")
+    if source.is_dir() or not source.stat().st_size:
+        raise BadInput(f"{source}: {'a folder' if source.is_dir() else 'empty'}; name an annotation file, a .pkl")
     annotations, split = _contents(unpickle.load(source), source)
     first = _first(annotations, source)
     skeleton = _layout(first, options, source)
