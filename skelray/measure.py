@@ -4,20 +4,18 @@ Whatever a protocol leaves open (the probe's learning rate) is chosen on validat
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from pydantic import Field, field_validator
-from torch import Tensor
 
 from skelray import evaluate
 from skelray.batch import test_view
 from skelray.data.loader import Pool, fixed
 from skelray.data.splits import Indices
 from skelray.errors import BadInput, near
-from skelray.evaluate.case import Case, Predictions
+from skelray.evaluate import generation
+from skelray.evaluate.case import Case, Predictions, some
+from skelray.evaluate.generation import Config as GenerationConfig
 from skelray.evaluate.knn import KnnConfig
 from skelray.evaluate.linear import LinearConfig
 from skelray.evaluate.signals import Config as SignalsConfig
@@ -32,6 +30,7 @@ class EvaluateConfig(Strict):
     protocols: tuple[str, ...] = Field(("linear", "knn"), min_length=1)  # files of skelray.evaluate; for val/*
     linear: LinearConfig = LinearConfig()
     knn: KnnConfig = KnnConfig()
+    generation: GenerationConfig = GenerationConfig()
     signals: SignalsConfig = SignalsConfig()
     size: int = Field(64, ge=1)  # clips encoded at once
     reconstruction: int = Field(0, ge=0)  # held-out clips that are generated again from what the encoder sees of them
@@ -74,40 +73,26 @@ def reconstruction(method: Method, pool: Pool, clips: Indices, cfg: EvaluateConf
     """
     if not cfg.reconstruction:
         return {}
-    spread = np.linspace(0, len(clips) - 1, min(cfg.reconstruction, len(clips))).round().astype(int)
-    draw = generator(seed, "reconstruction", device=pool.device)
-    training, distances = method.training, list[Tensor]()
+    chosen, draw = some(clips, cfg.reconstruction), generator(seed, "reconstruction", device=pool.device)
+    training = method.training
     method.eval()
     try:
-        for batch in fixed(pool, clips[spread], test_view(method.cfg.encoder.frames), cfg.size):
-            x = batch.counted()
-            again = generated(method, x, draw)
-            distances.append((again - x).norm(dim=-1).mean((1, 2)))
+        batches = fixed(pool, chosen, test_view(method.cfg.encoder.frames), cfg.size)
+        distances = [generation.millimetres(made, x) for x, made in generation.again(method, batches, draw)]
     finally:
         method.train(training)
-    return {"val/reconstruction": 1000 * torch.cat(distances).double().mean().item()}
-
-
-def generated(
-    method: Method, x: Float[Tensor, "B T V C"], draw: torch.Generator, **settings: int
-) -> Float[Tensor, "B T V C"]:
-    """Samples of a generative method conditioned on bodies x, in metres. Raises BadInput where it has none."""
-    generate: Any = getattr(method, "generate", None)
-    if generate is None:
-        raise BadInput(
-            f"evaluate.reconstruction: {method.cfg.name} generates no clips, so none can be compared with held-out "
-            "ones; set it to 0"
-        )
-    with torch.no_grad():
-        found: Tensor = generate(x, len(x), draw, **settings)
-    return found
+    return {"val/reconstruction": torch.cat(distances).double().mean().item()}
 
 
 def refuse_unable(method: Method, cfg: EvaluateConfig, pool: Pool) -> None:
-    """Say before training that a method cannot reconstruct: it is asked for one body in one step. Raises BadInput."""
+    """Say before training what a method cannot be measured by. Raises BadInput."""
     if cfg.reconstruction:
-        x = torch.zeros(1, method.cfg.encoder.frames, *pool.store.rows.shape[1:], device=pool.device)
-        generated(method, x, generator(0, "reconstruction", device=pool.device), steps=1)
+        try:
+            generation.try_again(method, pool)
+        except BadInput as error:
+            raise BadInput(f"evaluate.reconstruction: {error}; set it to 0") from None
+    for name in cfg.protocols:
+        evaluate.refuse(name, method, pool)
 
 
 def test(case: Case, cfg: EvaluateConfig, protocols: Sequence[str]) -> tuple[dict[str, float], dict[str, Predictions]]:

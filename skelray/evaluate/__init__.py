@@ -4,6 +4,7 @@ Each is given a Case and its own config and finds an Outcome. A protocol on froz
 choose(train, val, cfg) -> (accuracies on validation clips, the config with everything chosen) and
 predict(train, query, cfg) -> classes, which sees no label of the query; any other has measure(case, cfg) -> Outcome.
 names(cfg), where there is one, lists the metrics that it gives: those that a search may select on.
+refuse(method, pool), where there is one, raises BadInput before anything is trained for what it could not measure.
 """
 
 from importlib import import_module
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from skelray.errors import BadInput, near
 
 if TYPE_CHECKING:
+    from skelray.data.loader import Pool
     from skelray.evaluate.case import Case, Outcome
+    from skelray.method import Method
 
 SHARED = {"features", "case", "frozen", "kept"}  # files that are no protocols
 
@@ -36,6 +39,13 @@ def names(name: str, cfg: Any) -> list[str]:
     protocol = load(name)
     found: list[str] = protocol.names(cfg) if hasattr(protocol, "names") else [name]
     return found
+
+
+def refuse(name: str, method: "Method", pool: "Pool") -> None:
+    """Raise BadInput, before anything is trained, when the protocol of that name could not measure the method."""
+    protocol = load(name)
+    if hasattr(protocol, "refuse"):
+        protocol.refuse(method, pool)
 
 
 def measure(name: str, case: "Case", cfg: Any) -> "Outcome":

@@ -48,6 +48,11 @@ class Outcome:
     curves: Mapping[str, list[Point]] = field(default_factory=dict)  # name -> its points
 
 
+def some(clips: Indices, most: int) -> Indices:
+    """At most so many of the clips, spread evenly."""
+    return clips[np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)]
+
+
 @dataclass(frozen=True)
 class Case:
     """An encoder on a store. The method is in whatever mode it was left in; a protocol that trains copies it first."""

@@ -13,7 +13,6 @@ Tokens are those of complete bodies, as evaluation takes them, not the few that 
 
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from pydantic import Field
@@ -21,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from skelray.data.splits import Indices
-from skelray.evaluate.case import Case, Outcome
+from skelray.evaluate.case import Case, Outcome, some
 from skelray.evaluate.features import mean_of_present
 from skelray.precision import exact
 from skelray.schema import Strict
@@ -53,11 +52,6 @@ def measure(case: Case, cfg: Config) -> Outcome:
     if similar is not None:
         found |= zip(("token_cosine", "token_cosine_squared"), similar.double().mean(1).tolist(), strict=True)
     return Outcome({f"signals_{name}": value for name, value in found.items()})
-
-
-def some(clips: Indices, most: int) -> Indices:
-    """At most so many of the clips, spread evenly."""
-    return clips[np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)]
 
 
 @torch.no_grad()
