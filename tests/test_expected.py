@@ -8,6 +8,7 @@ import pytest
 from skelray import skeletons
 from skelray.data import expected, splits, store
 from skelray.data.clip import TEST, TRAIN, Clip
+from skelray.data.expected import UNEXPLAINED
 from skelray.data.ntu import names as ntu
 from skelray.errors import BadInput
 
@@ -75,14 +76,14 @@ def test_one_lost_and_one_strange_clip_do_not_hide_each_other(tmp_path):
 def test_a_subject_that_is_not_its_names_leaves_a_rest_that_no_name_explains(tmp_path):
     clips = [clip(name, **({"subject": 2} if name == "a1_s1_t1" else {})) for name in UTD]
     train, test = expected.differences(stored(tmp_path, clips), [], [])
-    assert (train.causes, test.causes) == ({"for which no list of names gives a reason": -1}, {"for which no list of names gives a reason": 1})
+    assert (train.causes, test.causes) == ({UNEXPLAINED: -1}, {UNEXPLAINED: 1})
 
 
 def test_clips_without_the_sets_names_are_counted_alone(tmp_path):
     clips = [clip(name) for name in UTD[:-2]]
     other = [Clip(f"clip {number}", c.joints, c.label, c.subject) for number, c in enumerate(clips)]
     (test,) = expected.differences(stored(tmp_path, other), [("clip 900", "too short")], [])
-    assert test.causes == {"for which no list of names gives a reason": -2}
+    assert test.causes == {UNEXPLAINED: -2}
     assert test.uncertain == 1
     assert "2 for which no list of names gives a reason (1 left out or unreadable, on an unknown side)" in str(test)
 
@@ -99,7 +100,7 @@ def test_a_split_that_only_its_lists_decide_is_counted(tmp_path):
     ]
     fewer = stored(tmp_path, clips[10:], "pkummd2", 51, "kinect25")
     (train,) = expected.differences(fewer, [("A0003", "all zeros")], [])
-    assert (train.found, train.causes, train.uncertain) == (5329, {"for which no list of names gives a reason": -10}, 1)
+    assert (train.found, train.causes, train.uncertain) == (5329, {UNEXPLAINED: -10}, 1)
     with pytest.raises(BadInput, match='cannot be split by "xview": its source came without the list of it'):
         splits.sizes(fewer, "xview")
 

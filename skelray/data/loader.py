@@ -200,18 +200,25 @@ def resample(
 
     `place` says where each new frame is read, counted in frames from the first; by default they stand evenly.
     """
+    if rows.dtype != torch.float32:  # a sum in float16 would round once more
+        rows, first = widened(rows, first, length)
     place = evenly(length, frames) if place is None else place
     left = place.long()
     right = (left + 1).minimum((length - 1)[:, None])
     weight = place - left
-    if rows.dtype != torch.float32:  # a sum in float16 would round once more
-        before, after = (rows[(first[:, None] + side).flatten()].float() for side in (left, right))
-        mixed = torch.lerp(before, after, weight.flatten()[:, None]).view(len(first), frames, -1)
-        return mixed * present[:, None, None]
     # Two rows a frame, weighed and added while they are read: no copy of either neighbour is made.
     pairs = torch.stack([left, right], -1).add_(first[:, None, None]).view(-1, 2)
     shares = torch.stack([1 - weight, weight], -1).mul_(present[:, None, None]).view(-1, 2)
     return functional.embedding_bag(pairs, rows, mode="sum", per_sample_weights=shares).view(len(first), frames, -1)
+
+
+def widened(
+    rows: Float[Tensor, "R F"], first: Int[Tensor, " B"], length: Int[Tensor, " B"]
+) -> tuple[Float[Tensor, "S F"], Int[Tensor, " B"]]:
+    """Rows first : first + length of each body alone, as float32, and where each body's begin there."""
+    begin = length.cumsum(0) - length
+    row = torch.arange(int(length.sum()), device=rows.device)
+    return rows.index_select(0, row + (first - begin).repeat_interleave(length)).float(), begin
 
 
 def evenly(length: Int[Tensor, " B"], frames: int) -> Float[Tensor, "B T"]:
