@@ -15,6 +15,7 @@ from skelray.data.splits import Indices
 from skelray.errors import BadInput, near
 from skelray.evaluate import generation
 from skelray.evaluate.case import Case, Predictions, some
+from skelray.evaluate.finetune import Config as FinetuneConfig
 from skelray.evaluate.generation import Config as GenerationConfig
 from skelray.evaluate.knn import KnnConfig
 from skelray.evaluate.linear import LinearConfig
@@ -30,6 +31,7 @@ class EvaluateConfig(Strict):
     protocols: tuple[str, ...] = Field(("linear", "knn"), min_length=1)  # files of skelray.evaluate; for val/*
     linear: LinearConfig = LinearConfig()
     knn: KnnConfig = KnnConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
     generation: GenerationConfig = GenerationConfig()
     signals: SignalsConfig = SignalsConfig()
     size: int = Field(64, ge=1)  # clips encoded at once

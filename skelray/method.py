@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from skelray.batch import Batch, Bodies, Crop, View
 from skelray.layers.encoder import Encoder, EncoderConfig
@@ -54,6 +54,12 @@ class Method(Trainable):
         """What evaluation takes away: the final, normalised tokens of complete bodies, coordinates in metres."""
         tokens: Tensor = self.encoder(x)
         return tokens
+
+    @property
+    def backbone(self) -> nn.Module:
+        """What `pretrained` goes through: the teacher where a method has one. Its `body` has `blocks` and a `norm`."""
+        found: nn.Module = getattr(self, "teacher", self.encoder)
+        return found
 
     def tables(self) -> set[str]:
         """Every parameter that is looked up rather than multiplied: those that belong to no linear layer or norm."""

@@ -63,8 +63,9 @@ class AdaBlock(nn.Module):
             same: Tensor = functional_call(self.plain, self.folded(condition), (x,))
             return same
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation.of(condition)
-        x = x + gate1 * self.plain.attention(self.plain.norm1(x) * (1 + scale1) + shift1)
-        return x + gate2 * self.plain.mlp(self.plain.norm2(x) * (1 + scale2) + shift2)
+        drop = self.plain.drop
+        x = x + drop(gate1 * self.plain.attention(self.plain.norm1(x) * (1 + scale1) + shift1))
+        return x + drop(gate2 * self.plain.mlp(self.plain.norm2(x) * (1 + scale2) + shift2))
 
     def folded(self, condition: Float[Tensor, "1 D"]) -> dict[str, Tensor]:
         """The weights of the plain Block that computes the same under this one condition, with gradient.

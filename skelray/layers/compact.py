@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from skelray.layers.drop import DropPath
 from skelray.layers.encoder import EncoderConfig
 from skelray.layers.patch import patchify, table
 from skelray.layers.rotary import RotaryAttention, Turns, turns
@@ -79,10 +80,11 @@ class RotaryBlock(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
         self.attention, self.mlp = RotaryAttention(width, heads), SwiGLU(width)
+        self.drop = DropPath()
 
     def forward(self, x: Float[Tensor, "B S D"], by: Turns) -> Float[Tensor, "B S D"]:
-        x = x + self.attention(self.norm1(x), by)
-        return x + self.mlp(self.norm2(x))
+        x = x + self.drop(self.attention(self.norm1(x), by))
+        return x + self.drop(self.mlp(self.norm2(x)))
 
 
 class SwiGLU(nn.Module):

@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skelray.layers.attention import SelfAttention
+from skelray.layers.drop import DropPath
 
 
 def mlp(width: int, ratio: int = 4) -> nn.Sequential:
@@ -18,10 +19,11 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention, self.mlp = SelfAttention(width, heads), mlp(width)
+        self.drop = DropPath()
 
     def forward(self, x: Float[Tensor, "B P D"]) -> Float[Tensor, "B P D"]:
-        x = x + self.attention(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        x = x + self.drop(self.attention(self.norm1(x)))
+        return x + self.drop(self.mlp(self.norm2(x)))
 
 
 class Transformer(nn.Module):
