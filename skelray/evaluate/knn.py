@@ -30,7 +30,9 @@ class KnnConfig(Strict):
     @field_validator("k", mode="before")
     @classmethod
     def one_number_is_a_list(cls, k: object) -> object:
-        return (k,) if isinstance(k, int) else k  # as older configs have it
+        if isinstance(k, int):
+            return (k,)  # as older configs have it
+        return tuple(k) if isinstance(k, list) else k  # strict JSON knows no other way to a tuple from here
 
     @field_validator("k")
     @classmethod
