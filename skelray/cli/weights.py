@@ -48,6 +48,27 @@ def export(
     told(weights.export(source, out, skeleton=skeleton, parts=tuple(part or ()), force=force), out)
 
 
+@app.command()
+def model(
+    source: Annotated[
+        str, typer.Argument(help="A folder of weights, the folder of a trial, or results/NAME.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.", show_default=False)],
+    skeleton: Layout = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is an MLflow model.")] = False,
+) -> None:
+    """Write the encoder in SOURCE as OUT, a model that MLflow loads and serves, with a model card. Needs no server."""
+    from skelray.results import Results
+    from skelray.sweep import models  # after the options are read: --help need not wait for Ray
+    from skelray.weights import named
+
+    models.refuse_existing(out, force)
+    found = named.find(source, skeleton)
+    facts = models.facts_of(Results(found.results), found.folder.name, found.weights) if found.results else None
+    models.save(found.weights, out, facts, force=force)
+    typer.echo(f"{out}: {found.weights.method.cfg.name}, mlflow.pyfunc.load_model({str(out)!r}).predict(clips)")
+
+
 def told(made: weights.Weights, out: Path) -> None:
     """One line about what was written."""
     typer.echo(f"{out}: {made.method.cfg.name}, {', '.join(made.parts)}")

@@ -175,6 +175,7 @@ def identity(name: Path | str, found: Named) -> dict[str, Any]:
         "trial": found.folder.name if found.results else None,
         "method": told.method.cfg.model_dump(mode="json"),
         "sha256": found.sha256,
+        "encoder_sha256": found.encoder_sha256,
         "parts": list(told.parts),
         "trained": {**known, "seed": (origin.trial or {}).get("seed")},
     }

@@ -20,7 +20,7 @@ from skelray.data import folds, locate, splits, store
 from skelray.errors import BadInput, Stopped
 from skelray.events import Journal
 from skelray.results import Results
-from skelray.sweep import cluster, config, finals, preflight, tracking
+from skelray.sweep import cluster, config, finals, models, preflight, tracking
 from skelray.sweep.config import Plan
 from skelray.sweep.finals import FinalQueue
 from skelray.sweep.live import Screen
@@ -134,6 +134,9 @@ def _finish(studies: Studies, record: Record) -> None:
     for path, under in ((folder / "best.yaml", ""), (folder / "report.md", ""), (folder / "figures", "figures")):
         if path.exists():
             record.tracker.artifact(path, under)
+    if record.tracker.uri != tracking.NONE:
+        for trial, model in models.keep(record.results).items():
+            record.tracker.model(trial, model)
 
 
 def _placements(plan: Plan, machine: Machine) -> tuple[Placement, Placement]:

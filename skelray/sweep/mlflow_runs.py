@@ -20,16 +20,22 @@ _MANNERS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # whose lock file lies in this folder is no matter of a model
 }
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "stopped": "KILLED", "failed": "FAILED"}
 _OVER = ("complete", "pruned", "failed")
 
 
+def mannered(**more: str) -> None:
+    """Settings of MLflow, to be made before it is imported."""
+    os.environ.update(_MANNERS | more)
+    for talkative in ("alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):  # making a new database is no news
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
 def client(uri: str, timeout: int) -> Any:
     """An MlflowClient that gives a call up after `timeout` seconds without an answer, and sends no telemetry."""
-    os.environ.update(_MANNERS | {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout)})
-    for talkative in ("alembic", "mlflow.store.db.utils"):  # making a new database is no news
-        logging.getLogger(talkative).setLevel(logging.WARNING)
+    mannered(MLFLOW_HTTP_REQUEST_TIMEOUT=str(timeout))
     from mlflow import MlflowClient  # a second to import: not paid with --tracking-uri none
 
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -78,6 +84,10 @@ class Runs:
         """Put a file, or the files of a folder, with the parent run; the same name again is overwritten."""
         put = self._client.log_artifacts if path.is_dir() else self._client.log_artifact
         put(self._found_parent(), str(path), under or None)
+
+    def at(self, trial: str) -> tuple[Any, str, str]:
+        """Where a trial is: the client, the experiment's id and the run's."""
+        return self._client, self._found_experiment(), self._must(trial).run
 
     def close(self, state: SweepState) -> None:
         """End the parent run; trials still running are marked stopped, to be taken up by the next start."""

@@ -16,7 +16,7 @@ from skelray.dotted import conditions
 from skelray.errors import BadInput
 from skelray.events import Ended, Event, Reported, Started
 from skelray.results import Results
-from skelray.sweep import mlflow_runs
+from skelray.sweep import mlflow_runs, models
 from skelray.sweep.mlflow_runs import Runs, SweepState
 
 NONE = "none"
@@ -108,6 +108,14 @@ class Tracker:
         """Queue a file, or the files of a folder, to lie with the parent run in the artifact folder `under`."""
         self._put(lambda runs: runs.artifact(Path(path), under))
 
+    def model(self, trial: str, folder: Path) -> None:
+        """Queue an MLflow model, as models.save() wrote it, to be logged with the run of a final."""
+
+        def log(runs: Runs) -> None:
+            models.log_model(runs, trial, folder)
+
+        self._put(log)
+
     def close(self, state: SweepState, timeout: float = 30.0) -> bool:
         """Wait until all is written and end the parent run; False, after a warning, when the server stayed away."""
         if self._thread is None:
@@ -192,6 +200,8 @@ def track(results: Results, uri: str) -> None:
         for path in (results.folder / name for name in ("best.yaml", "report.md", "figures")):
             if path.exists():
                 runs.artifact(path, path.name if path.is_dir() else "")
+        for trial, folder in models.keep(results).items():
+            models.log_model(runs, trial, folder)
         runs.close("complete" if (results.folder / "best.yaml").exists() else "stopped")
     except Exception as error:
         if not _passes(error):

@@ -34,7 +34,16 @@ class Named:
     @property
     def sha256(self) -> str:
         """Of the tensors: what config.json of a folder of these weights records."""
-        state, parts = self.weights.method.state_dict(), self.weights.parts
+        return self._digest(self.weights.parts)
+
+    @property
+    def encoder_sha256(self) -> str:
+        """The same of the parts alone that features come through, which are all that a model in MLflow holds: what
+        tells encoders apart, whatever else lies beside them."""
+        return self._digest(folder.used(self.weights.method, self.weights.skeleton))
+
+    def _digest(self, parts: tuple[str, ...]) -> str:
+        state = self.weights.method.state_dict()
         chosen = {name: each.detach().cpu().contiguous() for name, each in state.items() if name.split(".")[0] in parts}
         return hashlib.sha256(safetensors.torch.save(chosen)).hexdigest()
 
@@ -63,24 +72,22 @@ def finalist(results: Path) -> Path:
     told = Results(results)
     best = bare(told.best())
     finals, trials = (table[table["state"] == "complete"] for table in (told.finals(), told.trials()))
+    chosen = [str(key) for key, config in zip(trials["trial"], trials["config"], strict=True) if bare(config) == best]
     finals = finals[finals["kind"] == "final"].sort_values("seed", kind="stable")
-    keys = [
-        str(key)
-        for table in (finals, trials)
-        for key, config in zip(table["trial"], table["config"], strict=True)
-        if bare(json.loads(config)) == best
-    ]
-    if not keys:
+    again = [str(key) for key in finals["trial"] if key.rpartition("-seed-")[0] in chosen]
+    if not chosen:
         raise BadInput(f"{results} has no complete trial of its best configuration; the same command continues it")
-    place = kept(results, keys[0])
+    key = [*again, *chosen][0]
+    place = kept(results, key)
     if not checkpoint.steps(place):
-        raise BadInput(f"{results}: the weights of {keys[0]} are not kept at {place}; name a folder of weights")
+        raise BadInput(f"{results}: the weights of {key} are not kept at {place}; name a folder of weights")
     return place
 
 
-def bare(config: dict[str, object]) -> str:
-    """A trial's config without its seed, to be compared."""
-    return json.dumps({key: value for key, value in config.items() if key != "seed"}, sort_keys=True)
+def bare(config: dict[str, object] | str) -> str:
+    """A trial's config, or its JSON, without its seed, to be compared."""
+    fields = json.loads(config) if isinstance(config, str) else config
+    return json.dumps({key: value for key, value in fields.items() if key != "seed"}, sort_keys=True)
 
 
 def kept(results: Path, trial: str) -> Path:
