@@ -19,6 +19,7 @@ from skelray.evaluate.finetune import Config as FinetuneConfig
 from skelray.evaluate.generation import Config as GenerationConfig
 from skelray.evaluate.knn import KnnConfig
 from skelray.evaluate.linear import LinearConfig
+from skelray.evaluate.robustness import Config as RobustnessConfig
 from skelray.evaluate.signals import Config as SignalsConfig
 from skelray.method import Method
 from skelray.rng import generator
@@ -33,6 +34,7 @@ class EvaluateConfig(Strict):
     knn: KnnConfig = KnnConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     generation: GenerationConfig = GenerationConfig()
+    robustness: RobustnessConfig = RobustnessConfig()
     signals: SignalsConfig = SignalsConfig()
     size: int = Field(64, ge=1)  # clips encoded at once
     reconstruction: int = Field(0, ge=0)  # held-out clips that are generated again from what the encoder sees of them

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skelray.evaluate.case import Case, Outcome
+from skelray.evaluate.features import Labelled
 
 
 def measure(protocol: ModuleType, case: Case, cfg: Any) -> Outcome:
@@ -14,9 +15,18 @@ def measure(protocol: ModuleType, case: Case, cfg: Any) -> Outcome:
     if case.open_test is None:
         train, val = case.features(case.selection.train), case.features(case.selection.val)
         return Outcome(protocol.choose(train, val, cfg, seed=case.seed)[0])
-    everything = case.features(case.training)  # encoded once, for choosing and for fitting
-    train, val = (everything.where(np.isin(case.training, part)) for part in (case.selection.train, case.selection.val))
-    settled = protocol.choose(train, val, cfg, seed=case.seed)[1]
+    everything, chosen = settled(protocol, case, cfg)
     return case.score(
-        name, lambda clips: protocol.predict(everything, case.features(clips).features, settled, seed=case.seed)
+        name, lambda clips: protocol.predict(everything, case.features(clips).features, chosen, seed=case.seed)
     )
+
+
+def settled(protocol: ModuleType, case: Case, cfg: Any) -> tuple[Labelled, Any]:
+    """The clips that the model which is scored is fitted on, and the config with everything chosen on validation."""
+    everything = case.features(case.training)  # encoded once, for choosing and for fitting
+    if case.open_test is None:
+        train, val = everything, case.features(case.selection.val)
+    else:
+        parts = case.selection.train, case.selection.val
+        train, val = (everything.where(np.isin(case.training, part)) for part in parts)
+    return everything, protocol.choose(train, val, cfg, seed=case.seed)[1]
