@@ -19,10 +19,10 @@ NULL_SEED, POWER_SEED, COVERAGE_SEED = 20261121, 20261122, 20261123
 EQUAL, APART = (0.75, 0.75, 0.75), (0.81, 0.75, 0.75)
 TRUTHS = {
     "one method under three names": Truth(EQUAL, 5),
-    "the same, clips of 10 subjects": Truth(EQUAL, 5, subjects=10),
+    "one method, clips of 10 subjects": Truth(EQUAL, 5, subjects=10),
     "unlike methods, equally good": Truth(EQUAL, 5, fit=0.1),
-    "the same, clips of 10 subjects ": Truth(EQUAL, 5, fit=0.1, subjects=10),
-    "the same, clips of 4 subjects": Truth(EQUAL, 5, fit=0.1, subjects=4),
+    "unlike methods, clips of 10 subjects": Truth(EQUAL, 5, fit=0.1, subjects=10),
+    "unlike methods, clips of 4 subjects": Truth(EQUAL, 5, fit=0.1, subjects=4),
     "one method, 1 run in 10 loses 10 points": Truth(EQUAL, 5, collapse=0.1),
     "one method, every other run loses 10 points": Truth(EQUAL, 5, collapse=0.5),
 }
@@ -70,13 +70,13 @@ def main(repetitions: int) -> None:
         cells = [study(replace(truth, seeds=count), repetitions, NULL_SEED).false_claims for count in SEEDS]
         apart = replace(truth, accuracies=APART)
         cells += [study(replace(apart, seeds=count), repetitions, POWER_SEED).found for count in SEEDS]
-        row(name.strip(), *(percent(count, repetitions) for count in cells))
+        row(name, *(percent(count, repetitions) for count in cells))
     print()
     row("truth, 5 seeds", *RULES)
     row(*["---"] * (1 + len(RULES)))
     for name, truth in TRUTHS.items():
         counts = [study(truth, repetitions, NULL_SEED, rule).false_claims for rule in RULES.values()]
-        row(name.strip(), *(percent(count, repetitions) for count in counts))
+        row(name, *(percent(count, repetitions) for count in counts))
     print()
     coverage(repetitions)
 
@@ -99,7 +99,7 @@ def coverage(repetitions: int) -> None:
                     (bootstrap([one, other], groups, draw, resamples=400), APART[0] - APART[1]),
                 )
                 held += [isinstance(each, Interval) and each.low <= real <= each.high for each, real in found]
-            row(name.strip(), count, *(percent(each, repetitions) for each in held))
+            row(name, count, *(percent(each, repetitions) for each in held))
 
 
 if __name__ == "__main__":

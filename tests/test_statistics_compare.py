@@ -146,7 +146,11 @@ def test_seeds_without_a_common_one_have_no_ranks():
 
 @pytest.mark.parametrize(
     ("subjects", "count", "note"),
-    [(None, None, "not known"), (["s1"] * 120, 1, "one subject"), (np.arange(120) % 4, 4, "4 test subjects are few")],
+    [
+        (None, None, "not known"),
+        (["s1"] * 120, 1, "one subject"),
+        (np.arange(120) % 10, 10, "10 test subjects are few"),
+    ],
 )
 def test_subjects_are_told(subjects, count, note):
     found = small(RIGHT, subjects=subjects)

@@ -40,6 +40,9 @@ def test_error_is_that_of_the_two_factor_analysis_of_variance():
     assert found.over_seeds == pytest.approx(2 / (6 * 80) * of_runs)
     assert found.over_clips == pytest.approx(2 / (6 * 80) * (of_cells - rest))
     assert found.error == pytest.approx(np.sqrt(found.over_seeds + found.over_clips))
+    per_method = [x[method].mean(1).var(ddof=1) / 6 for method in range(2)]
+    parts = (per_method[0] ** 2 + per_method[1] ** 2) / 5 + (2 / (6 * 80) * of_cells) ** 2 / 79
+    assert found.degrees == pytest.approx(found.error**4 / parts)
     assert found.p == pytest.approx(2 * stats.t.sf(abs(found.value) / found.error, found.degrees))
 
 

@@ -85,7 +85,7 @@ def bootstrap(
 
     Each resample draws seeds with replacement (each method's by itself) and clips with replacement (the same for all
     runs: paired); clips of one subject come together where subjects are known. Drawing rows and columns at once is
-    the pigeonhole bootstrap (Owen 2007, doi:10.1214/07-AOAS122).
+    the pigeonhole bootstrap (Owen 2007, Annals of Applied Statistics 1).
     """
     fewest = min(len(right) for right in methods)
     if fewest < FEWEST_SEEDS:

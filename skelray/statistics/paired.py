@@ -3,7 +3,7 @@
 A run tells hundreds of clips and a clip is told by many runs, so clips times seeds are not that many observations.
 Two things are drawn at random and both count: the training run (a seed) and the clip (or the subject who moved). The
 test is the two-factor one of reader studies, where several readers judge the same cases under two modalities
-(Obuchowski & Rockette 1995, doi:10.1080/03610919508813243; Hillis 2007, doi:10.1002/sim.2532), with runs for readers
+(Obuchowski & Rockette 1995; Hillis 2007), with runs for readers
 and clips for cases; runs belong to one method each and methods may differ in spread, as in Welch's test.
 """
 
@@ -74,10 +74,11 @@ def difference(first: Right, second: Right, groups: Groups | None = None, *, few
     # agree do not prove that all seeds would.
     seeds_first = max(float(first.mean(1).var(ddof=1)) / len(first), noise_first)
     seeds_second = max(float(second.mean(1).var(ddof=1)) / len(second), noise_second)
-    over_clips, units = _over_clips(first, second, groups)
+    over_clips, whole, units = _over_clips(first, second, groups)
     floor = 1 / clips**2  # one clip: no accuracy is known better
     variance = max(seeds_first + seeds_second + over_clips, floor)
-    parts = seeds_first**2 / (len(first) - 1) + seeds_second**2 / (len(second) - 1) + over_clips**2 / (units - 1)
+    # Satterthwaite's degrees of freedom: the mean square over clips counts whole, before its noise is taken off.
+    parts = seeds_first**2 / (len(first) - 1) + seeds_second**2 / (len(second) - 1) + whole**2 / (units - 1)
     degrees = variance**2 / parts if parts > 0 else float(min(len(first), len(second)) - 1)
     error = float(np.sqrt(variance))
     p = float(2 * stats.t.sf(abs(value) / error, degrees))
@@ -100,24 +101,25 @@ def _noise(influence: NDArray[np.float64]) -> float:
     return float(units / (units - 1) * (rest**2).sum() / (runs * (runs - 1)))
 
 
-def _over_clips(first: Right, second: Right, groups: Groups | None) -> tuple[float, int]:
-    """The variance of the difference over new clips that no new seed brings, and how many units it is known from.
+def _over_clips(first: Right, second: Right, groups: Groups | None) -> tuple[float, float, int]:
+    """The variance of the difference over new clips: without the noise of single runs, with it, and of how many units.
 
-    It is what the mean difference varies by from unit to unit, less the part that is noise of single runs. Where
-    subjects are known they are the units; single clips, if they say that there is more, are believed.
+    Where subjects are known they are the units; single clips, if they say that there is more, are believed.
     """
     one, other = _influence(first), _influence(second)
-    found = _between(one, other)
+    without, whole = _between(one, other)
     if groups is None or groups.max() == 0:
-        return found, one.shape[1]
+        return without, whole, one.shape[1]
     together = grouped(one, groups), grouped(other, groups)
-    return max(_between(*together), found), together[0].shape[1]
+    by_group = _between(*together)
+    return max(by_group[0], without), max(by_group[1], whole), together[0].shape[1]
 
 
-def _between(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def _between(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
+    """What the mean difference varies by from unit to unit: less the noise of single runs (0 at least), and whole."""
     units = one.shape[1]
-    total = units / (units - 1) * float(((one.mean(0) - other.mean(0)) ** 2).sum())
-    return max(0.0, total - _noise(one) - _noise(other))
+    whole = units / (units - 1) * float(((one.mean(0) - other.mean(0)) ** 2).sum())
+    return max(0.0, whole - _noise(one) - _noise(other)), whole
 
 
 def exact(only_first: int, only_second: int) -> float:
