@@ -20,6 +20,7 @@ from skelray.evaluate.generation import Config as GenerationConfig
 from skelray.evaluate.knn import KnnConfig
 from skelray.evaluate.linear import LinearConfig
 from skelray.evaluate.robustness import Config as RobustnessConfig
+from skelray.evaluate.semi import Config as SemiConfig
 from skelray.evaluate.signals import Config as SignalsConfig
 from skelray.method import Method
 from skelray.rng import generator
@@ -35,6 +36,7 @@ class EvaluateConfig(Strict):
     finetune: FinetuneConfig = FinetuneConfig()
     generation: GenerationConfig = GenerationConfig()
     robustness: RobustnessConfig = RobustnessConfig()
+    semi: SemiConfig = SemiConfig()
     signals: SignalsConfig = SignalsConfig()
     size: int = Field(64, ge=1)  # clips encoded at once
     reconstruction: int = Field(0, ge=0)  # held-out clips that are generated again from what the encoder sees of them
@@ -96,7 +98,7 @@ def refuse_unable(method: Method, cfg: EvaluateConfig, pool: Pool) -> None:
         except BadInput as error:
             raise BadInput(f"evaluate.reconstruction: {error}; set it to 0") from None
     for name in cfg.protocols:
-        evaluate.refuse(name, method, pool)
+        evaluate.refuse(name, method, pool, getattr(cfg, name))
 
 
 def test(case: Case, cfg: EvaluateConfig, protocols: Sequence[str]) -> tuple[dict[str, float], dict[str, Predictions]]:

@@ -129,7 +129,8 @@ def final(
     """
     parts = prepare(cfg, device, fingerprint)
     for name in protocols:  # said before training: it would go wrong after it
-        evaluate.refuse(name, parts.method, parts.pool)
+        evaluate.load(name)
+        evaluate.refuse(name, parts.method, parts.pool, getattr(cfg.evaluate, name))
     splits.refuse_untestable(parts.store, cfg.data.split)
     folder.mkdir(parents=True, exist_ok=True)
     finished, mine = folder / "final.json", _identity(parts, "everything" if trained else "nothing")

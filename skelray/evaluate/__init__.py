@@ -4,7 +4,7 @@ Each is given a Case and its own config and finds an Outcome. A protocol on froz
 choose(train, val, cfg) -> (accuracies on validation clips, the config with everything chosen) and
 predict(train, query, cfg) -> classes, which sees no label of the query; any other has measure(case, cfg) -> Outcome.
 names(cfg), where there is one, lists the metrics that it gives: those that a search may select on.
-refuse(method, pool), where there is one, raises BadInput before anything is trained for what it could not measure.
+refuse(method, pool, cfg), where there is one, raises BadInput before anything is trained for what it could not measure.
 """
 
 from importlib import import_module
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from skelray.evaluate.case import Case, Outcome
     from skelray.method import Method
 
-SHARED = {"features", "case", "frozen", "kept", "classifier"}  # files that are no protocols
+SHARED = {"features", "case", "frozen", "kept", "classifier", "clones"}  # files that are no protocols
 
 
 def available() -> list[str]:
@@ -41,11 +41,11 @@ def names(name: str, cfg: Any) -> list[str]:
     return found
 
 
-def refuse(name: str, method: "Method", pool: "Pool") -> None:
+def refuse(name: str, method: "Method", pool: "Pool", cfg: Any) -> None:
     """Raise BadInput, before anything is trained, when the protocol of that name could not measure the method."""
     protocol = load(name)
     if hasattr(protocol, "refuse"):
-        protocol.refuse(method, pool)
+        protocol.refuse(method, pool, cfg)
 
 
 def measure(name: str, case: "Case", cfg: Any) -> "Outcome":

@@ -56,7 +56,7 @@ def names(cfg: Config) -> list[str]:
 
 def measure(case: Case, cfg: Config) -> Outcome:
     """The figures, each under `generation_`. Raises BadInput for a method that generates nothing, Diverged."""
-    refuse(case.method, case.pool)
+    refuse(case.method, case.pool, cfg)
     skeleton, method = case.pool.store.skeleton, case.method
     with case.evaluating():
         training = torch.cat([batch.counted().cpu() for batch in case.batches(some(case.training, cfg.clips))])
@@ -81,7 +81,7 @@ def measure(case: Case, cfg: Config) -> Outcome:
     return Outcome({f"generation_{name}": value for name, value in found.items()})
 
 
-def refuse(method: Method, pool: Pool) -> None:
+def refuse(method: Method, pool: Pool, cfg: Config) -> None:
     """Raise BadInput for a method that generates nothing, and for a stream that has no joints."""
     if pool.stream != "joint":
         raise BadInput(f"generation: the stream {pool.stream} has no joints that could be compared; it needs joint")
