@@ -41,6 +41,7 @@ class Pool:
         `quarantine`: keeps test clips from being read while anything is still to be chosen.
         """
         self.store, self.stream, self.quarantine = store, stream, quarantine
+        self.skeleton = store.skeleton  # of every batch
         self.device = torch.device(device)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nobody writes to rows
@@ -113,9 +114,9 @@ class Loader:
         for number, view in enumerate(self.views):
             if view.within is not None and view.within >= number:
                 raise ValueError(f"view {number} lies within view {view.within}, which does not come before it")
-            if view.origin is not None and view.origin >= len(pool.store.skeleton.joints):
-                raise BadInput(f"origin {view.origin} is no joint of the {len(pool.store.skeleton.joints)} of the data")
-        skeleton = pool.store.skeleton
+            if view.origin is not None and view.origin >= len(pool.skeleton.joints):
+                raise BadInput(f"origin {view.origin} is no joint of the {len(pool.skeleton.joints)} of the data")
+        skeleton = pool.skeleton
         self.augmentations = [
             [augment.load(name).on(skeleton, view.strength.get(name), view.chance.get(name)) for name in view.augment]
             for view in self.views
@@ -154,7 +155,7 @@ class Loader:
             x = self.pool.view(clips[mine], start[mine], length[mine], view.frames, place, view.origin)
             for augmentation in augmentations:
                 x = augmentation.apply(x, augmentation.draw(size, random)[mine].to(x.device))
-            looks.append(streams.of(x, self.pool.stream, self.pool.store.skeleton))
+            looks.append(streams.of(x, self.pool.stream, self.pool.skeleton))
         return _batch(
             self.pool, clips[mine], looks, generator(self.seed, "loss", step, self.rank, device=self.pool.device)
         )
@@ -172,7 +173,7 @@ def fixed(pool: Pool, indices: Indices, view: View, size: int, change: Change | 
         start, length = crop(pool.frames[clips], view, chance)
         x = pool.view(clips, start, length, view.frames)
         x = x if change is None else change(x, clips)
-        x = streams.of(x, pool.stream, pool.store.skeleton)
+        x = streams.of(x, pool.stream, pool.skeleton)
         yield _batch(pool, clips, [x], generator(0, "fixed", device=pool.device))
 
 

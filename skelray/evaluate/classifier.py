@@ -122,7 +122,7 @@ def fit(method: Method, pool: Pool, clips: Indices, cfg: Recipe, *, seed: int) -
         raise BadInput(f"a classifier cannot be trained on {len(clips)} clip; 2 are the least")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(seed, "classifier", "init"))
-        skeleton = pool.store.skeleton
+        skeleton = pool.skeleton
         start = type(method)(method.cfg, skeleton) if cfg.from_scratch else copy.deepcopy(method)
         model = Classifier(start, skeleton, len(pool.store.classes), cfg).to(pool.device)
     if cfg.from_scratch:

@@ -57,7 +57,7 @@ def names(cfg: Config) -> list[str]:
 def measure(case: Case, cfg: Config) -> Outcome:
     """The figures, each under `generation_`. Raises BadInput for a method that generates nothing, Diverged."""
     refuse(case.method, case.pool, cfg)
-    skeleton, method = case.pool.store.skeleton, case.method
+    skeleton, method = case.pool.skeleton, case.method
     with case.evaluating():
         training = torch.cat([batch.counted().cpu() for batch in case.batches(some(case.training, cfg.clips))])
         with case.scored() as clips:
@@ -113,7 +113,7 @@ def conditional(method: Method, pool: Pool) -> bool:
 @torch.no_grad()
 def try_again(method: Method, pool: Pool) -> None:
     """Let a method generate a body again, in one step. Raises BadInput, in its words, where it cannot."""
-    x = torch.zeros(1, method.cfg.encoder.frames, *pool.store.rows.shape[1:], device=pool.device)
+    x = torch.zeros(1, method.cfg.encoder.frames, len(pool.skeleton.joints), pool.skeleton.channels, device=pool.device)
     sampler(method)(x, 1, generator(0, "reconstruction", device=pool.device), steps=1)
 
 

@@ -86,7 +86,7 @@ def measure(case: Case, cfg: Config) -> Outcome:
 def corruptions(case: Case, cfg: Config) -> dict[str, Levels]:
     """What is done to the clips, by curve and level. What the data cannot serve is left out with a warning."""
     pool, seed = case.pool, case.seed
-    skeleton = pool.store.skeleton
+    skeleton = pool.skeleton
     metres, parts = facts.aside(pool.store)["units"] == "metres", skeleton.parts
     found: dict[str, Levels] = {
         "dropped_frames": {share: lost(seed, share) for share in cfg.dropped_frames},
