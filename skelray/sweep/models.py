@@ -201,13 +201,13 @@ def log_model(runs: Runs, trial: str, model: Path) -> str:
     known = client.search_logged_models([experiment], f"source_run_id = '{run}' AND name = '{trial}'")
     told: Any = known[0] if known else None
     if told is None:
-        tags = {"skelray.trial": trial, "mlflow.note.content": (model / CARD).read_text(encoding="utf-8")[:NOTE]}
-        told = client.create_logged_model(
-            experiment, name=trial, source_run_id=run, model_type="encoder", tags={**runs.tags, **tags}
-        )
+        tags = {**runs.tags, "skelray.trial": trial}
+        told = client.create_logged_model(experiment, name=trial, source_run_id=run, model_type="encoder", tags=tags)
     identity = str(told.model_id)
     if str(told.status) == "READY":
         return identity
+    note = model_card.note((model / CARD).read_text(encoding="utf-8"), f"models:/{identity}")
+    client.set_logged_model_tags(identity, {"mlflow.note.content": note[:NOTE]})
     client.log_model_artifacts(identity, str(model))
     with tempfile.TemporaryDirectory() as scratch:  # the same description, which now knows its own name
         said = Model.load(str(model))

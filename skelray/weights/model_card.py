@@ -41,6 +41,7 @@ class Facts(Strict):
     data: Recordings | None = None
 
 
+PLACE = "path/to/this/folder"
 USE = """## Use
 
 ```python
@@ -79,13 +80,13 @@ fine-tuning on recordings of the same joints.
 """
 
 
-def text(weights: Weights, facts: Facts, uri: str = "path/to/this/folder", size: int = 64) -> str:
+def text(weights: Weights, facts: Facts, size: int = 64) -> str:
     """The card in Markdown."""
     encoder, skeleton, origin = weights.method.cfg.encoder, weights.skeleton, weights.origin
     data = facts.data
     metres = "Coordinates are metres." if data is None or data.units == "metres" else f"Coordinates: {data.units}."
-    use = USE.format(
-        uri=uri, width=encoder.width, frames=encoder.frames, size=size, joints=len(skeleton.joints),
+    use = flowing(USE).format(
+        uri=PLACE, width=encoder.width, frames=encoder.frames, size=size, joints=len(skeleton.joints),
         channels=skeleton.channels, units=metres, names=", ".join(skeleton.joints),
     )  # fmt: skip
     rows = [
@@ -103,9 +104,27 @@ def text(weights: Weights, facts: Facts, uri: str = "path/to/this/folder", size:
         [
             f"{head}\n# An encoder of skeletons: {weights.method.cfg.name}\n", card.table("", rows), use,
             f"## What was measured\n\n{measured(weights, facts)}", f"## Cost\n\n{cost(weights, facts)}",
-            INTENDED.format(prepared=told, licence=licence),
+            flowing(INTENDED).format(prepared=told, licence=licence),
         ]
     )  # fmt: skip
+
+
+def flowing(text: str) -> str:
+    """The text with each paragraph and each point of a list in one line: MLflow's page keeps the breaks of lines."""
+    inside, lines = False, list[str]()
+    for line in text.split("\n"):
+        inside ^= line.startswith("```")
+        goes_on = lines and lines[-1] and line and not inside and not line.startswith(("```", "- ", "#"))
+        if goes_on and not lines[-1].startswith(("```", "#")):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def note(card: str, uri: str) -> str:
+    """A card as MLflow shows it beside the model: without its head, and with the address that loads it there."""
+    return card[card.index("\n# ") + 1 :].replace(PLACE, uri)
 
 
 def measured(weights: Weights, facts: Facts) -> str:
