@@ -42,6 +42,14 @@ def test_the_p_values_are_those_of_the_null_study():
     assert all(pair.verdict == "better" if pair.corrected < 0.05 else True for pair in found.pairs)
 
 
+def test_what_only_stands_alone_is_no_claim():
+    found = small({"a": coins(18, 4, 120, 0.7), "b": coins(19, 4, 120, 0.62), "c": coins(20, 4, 120, 0.62)})
+    (pair,) = (pair for pair in found.pairs if pair.difference.p < 0.05)
+    assert pair.corrected > 0.05
+    assert pair.verdict == "no difference"
+    assert found.ranks.groups == (tuple(found.ranks.average),)
+
+
 def test_it_is_plain_data():
     found = small({**RIGHT, "one seed": coins(4, 1, 120, 0.5)}, subjects=np.arange(120) % 5).as_dict()
     assert json.loads(json.dumps(found, allow_nan=False))["clips"] == 120

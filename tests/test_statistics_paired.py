@@ -79,6 +79,17 @@ def test_subjects_that_side_with_one_method_widen_the_interval():
     assert by_subject.interval.over == "seeds and subjects"
     # Six subjects at 0.8 and four at -0.8 about their mean of 0.16, ten units.
     assert by_subject.error == pytest.approx(np.sqrt((6 * 0.64**2 + 4 * 0.96**2) / (10 * 9)), rel=0.1)
+    assert by_subject.degrees == pytest.approx(9, abs=0.1)
+
+
+def test_subjects_that_hide_what_clips_say_narrow_nothing():
+    """Each subject has as many clips of the one method as of the other: the sums are still, the clips are not."""
+    draw = np.random.default_rng(3)
+    groups, half = np.arange(400) % 10, np.arange(400) // 10 % 2 == 0
+    first, second = half ^ (draw.random((5, 400)) < 0.1), ~half ^ (draw.random((5, 400)) < 0.1)
+    by_clip, by_subject = difference(first, second), difference(first, second, groups)
+    assert by_subject.error == pytest.approx(by_clip.error)
+    assert by_subject.degrees < 12 < 100 < by_clip.degrees
 
 
 def test_one_subject_is_no_reason_to_refuse():
