@@ -68,7 +68,11 @@ class MappedPool(Pool):
 def pool(store: Store, encoder: Skeleton, *rest: Any, **named: Any) -> Pool:
     """The clips of a store as an encoder of that layout looks at them. Raises BadInput where it cannot."""
     mapping = between(store.skeleton, encoder)
-    return Pool(store, *rest, **named) if mapping is None else MappedPool(mapping, store, *rest, **named)
+    if mapping is not None:
+        return MappedPool(mapping, store, *rest, **named)
+    same = Pool(store, *rest, **named)
+    same.skeleton = encoder  # the same joints; bones and parts are those that the encoder knows
+    return same
 
 
 def between(store: Skeleton, encoder: Skeleton, fill: Fill = "copy") -> Mapping | None:

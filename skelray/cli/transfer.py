@@ -1,0 +1,57 @@
+"""`skelray transfer`: encoders on other stores than they were trained on, as a matrix."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def transfer(
+    sources: Annotated[
+        list[str],
+        typer.Option(
+            "--from", help="A folder of weights or of a trial, or results/NAME; may be given again.", show_default=False
+        ),
+    ],
+    targets: Annotated[
+        list[str],
+        typer.Option("--to", help="A store, or STORE:SPLIT; may be given again.", show_default=False),
+    ],
+    protocol: Annotated[str, typer.Option(help="Protocols, with commas between them.")] = "linear,knn",
+    test: Annotated[
+        bool, typer.Option("--test", help="Score test sides; each opening is written down in OUT.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for transfer.json and transfer.md.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(min=0, help="Of what the protocols draw.")] = 0,
+) -> None:
+    """Measure every encoder on every store: its split, its classes, its joints found by name."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    from skelray import transfer as matrices  # after the options are read: --help need not wait for torch
+    from skelray.cli.train import usable
+
+    usable(device)
+    asked = [name.strip() for name in protocol.split(",") if name.strip()]
+
+    def told(row: matrices.Row) -> None:
+        count = row["joints"]["found"]
+        note = f" ({count} joints found; {matrices.filled(row)})" if row["joints"]["filled"] else ""
+        typer.echo(f"{row['from']} on {row['to']}: measured{note}", err=True)
+
+    rows = matrices.run(sources, targets, asked, test=test, out=out, device=device, seed=seed, told=told)
+    for metric in matrices.metrics(rows, asked):
+        header, lines = matrices.matrix(rows, metric)
+        table = Table(title=f"{rows[0]['side']}/{metric}", title_justify="left", box=SIMPLE, pad_edge=False)
+        for place, column in enumerate(header):
+            table.add_column(column, justify="right" if place else "left", overflow="fold")
+        for line in lines:
+            table.add_row(*line)
+        Console().print(table)

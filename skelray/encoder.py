@@ -1,0 +1,98 @@
+"""An encoder on a store, ready for every protocol: found by its name, its clips split, joints mapped, test closed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from skelray.data import folds, locate, mapping, splits, store
+from skelray.data.config import DataConfig, Stream
+from skelray.data.quarantine import Quarantine
+from skelray.data.store import Store
+from skelray.errors import BadInput
+from skelray.evaluate.case import Case
+from skelray.features import exported
+from skelray.weights.named import Named
+
+
+@dataclass(frozen=True)
+class Target:
+    """A store and one of its splits."""
+
+    store: Store
+    split: str
+
+    @property
+    def name(self) -> str:
+        """nw-ucla:xview."""
+        return f"{self.store.name}:{self.split}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An encoder on a store."""
+
+    encoder: Named
+    target: Target
+    case: Case
+    mapping: mapping.Mapping | None  # None: the store has the joints that the encoder was trained on
+
+    @property
+    def joints(self) -> dict[str, Any]:
+        """How many joints of the encoder the store has, and which are filled."""
+        skeleton = self.encoder.weights.skeleton
+        filled = self.mapping.filled if self.mapping else ()
+        return {"found": len(skeleton.joints) - len(filled), "filled": [skeleton.joints[joint] for joint in filled]}
+
+
+def target(name: str, split: str | None = None) -> Target:
+    """The store of that name or path and a split of it: `split`, or what follows the last colon of a name that is no
+    path, or the only one that it has.
+
+    Raises BadInput when there is no such store or split, and for several splits of which none is named.
+    """
+    head, colon, tail = name.rpartition(":")
+    if split is None and colon and not Path(name).exists():
+        name, split = head, tail
+    opened = store.open(locate.find(name))
+    known = splits.available(opened)
+    if split is None and len(known) > 1:
+        raise BadInput(f"{opened.name} has the splits {', '.join(known)}; name one of them, as {name}:{known[0]}")
+    if split is None and not known:
+        raise BadInput(f"{opened.name} knows no split, so none of its clips could be held out")
+    split = split or known[0]
+    splits.training_side(opened, split)
+    return Target(opened, split)
+
+
+def bench(
+    found: Named,
+    where: Target,
+    *,
+    stream: Stream | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+    size: int = 64,
+    ledger: Path | None = None,
+    reader: str | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Bench:
+    """Put an encoder on a store. Validation clips are the encoder's own where it was trained on this store and split.
+
+    `stream`: what it looks at, where it does not tell. `reader`: who opens the test side; None scores validation clips.
+    `ledger`, `about`: where each opening is written down, and what of it. Raises BadInput when the store cannot serve
+    the encoder.
+    """
+    opened, looks = where.store, exported.looked(found.weights, stream)
+    mapped = mapping.between(opened.skeleton, found.weights.skeleton)
+    own = exported.trained_on(found.weights, opened)
+    data = own if own is not None and own.split == where.split else DataConfig(store=opened.name, split=where.split)
+    closed = Quarantine(opened, where.split)
+    pool = mapping.pool(opened, found.weights.skeleton, device, stream=looks, quarantine=closed)
+    opening = None
+    if reader is not None:
+        splits.refuse_untestable(opened, where.split)
+        opening = partial(splits.open_test, opened, where.split, reader=reader, ledger=ledger, about=about)
+    method = found.weights.method.to(pool.device)
+    return Bench(found, where, Case(method, pool, folds.choose(data, opened), seed, size, opening), mapped)
