@@ -86,11 +86,12 @@ def cost(name: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
-def two_bodies(method: Method) -> Batch:
-    """One clip of two moving bodies in every view that the method wants."""
+def two_bodies(method: Method, joints: int = 25, channels: int = 3, clips: int = 1) -> Batch:
+    """One clip (or some) of two moving bodies in every view that the method wants."""
     draw = generator(0, "cost")
-    views = [torch.randn(1, BODIES, view.frames, 25, 3, generator=draw) for view in method.cfg.views]
-    return Batch(views, torch.ones(1, BODIES, dtype=torch.bool), torch.zeros(1, dtype=torch.long), draw)
+    shape = joints, channels
+    views = [torch.randn(clips, BODIES, view.frames, *shape, generator=draw) for view in method.cfg.views]
+    return Batch(views, torch.ones(clips, BODIES, dtype=torch.bool), torch.zeros(clips, dtype=torch.long), draw)
 
 
 def parameters(method: Method) -> dict[str, int]:
@@ -115,7 +116,7 @@ def schedule(name: str, loss: "Watch", bodies: int) -> dict[str, Any]:
     published = PUBLISHED.get(name, {})
     epoch = splits.protocols()["ntu60"]["xsub"]["whole"]["train"]
     clips = published.get("clips") or published.get("epochs", 0) * epoch
-    each = (3 * loss.gflops() - 2 * loss.gflops(*TEACHING)) * bodies / BODIES
+    each = loss.training() * bodies / BODIES
     return {"clips": clips, "bodies": bodies, "gflops": each, "eflop": each * clips / 1e9}
 
 
@@ -173,6 +174,10 @@ class Watch(TorchDispatchMode):
             if (not parts or part in parts) and (batched or not is_batched)
         ]
         return sum(counted) / 1e9
+
+    def training(self) -> float:
+        """GFLOPs of forward and backward: three times the forward pass, of what is followed and not trained once."""
+        return 3 * self.gflops() - 2 * self.gflops(*TEACHING)
 
     def _hook(self, register: Any, note: Any) -> None:
         self._undo.callback(register(note).remove)

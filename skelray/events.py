@@ -51,6 +51,8 @@ class Ended(Fact):
     reason: str = ""  # why it failed or was stopped
     time: float  # unix seconds
     seconds: float = Field(ge=0)  # spent training, all of its lives together
+    flops: float | None = Field(None, ge=0)  # forward and backward; None: an older version did not count
+    device_seconds: float | None = Field(None, ge=0)  # seconds by GPUs, or by CPU cores where it had no GPU
 
 
 Event = Started | Reported | Ended

@@ -1,6 +1,7 @@
 """The folder that a sweep leaves behind: tables, the sweep as run, its environment, the best config."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skelray import atomic, yaml_file
+from skelray.difference import difference, short
 from skelray.errors import BadInput
 from skelray.events import Ended, Event, Reported, Started, Trial, fold
 
@@ -20,6 +22,7 @@ _TRIALS = {
     "clips": pa.int64(), "seconds": pa.float64(), "seed": pa.int64(), "started": _TIME, "ended": _TIME,
     "reason": pa.string(), "config": pa.string(),
 }  # fmt: skip
+_COST = {"flops": pa.float64(), "device_seconds": pa.float64()}  # an older version did not write them
 _HISTORY = {
     "trial": pa.string(), "clips": pa.int64(), "metric": pa.string(), "value": pa.float64(), "time": _TIME,
 }  # fmt: skip
@@ -67,22 +70,33 @@ class Results:
         rows = [_row(trial, ended, objective) for trial, ended in told]
         search = [row for row in rows if row["kind"] == "search"]
         finals = [row for row in rows if row["kind"] != "search"]
-        plain = {name: column for name, column in _TRIALS.items() if name != "kind"}
+        plain = {name: column for name, column in _TRIALS.items() if name != "kind"} | _COST
         self._write_table("trials.parquet", plain, search)
-        self._write_table("finals.parquet", _TRIALS, finals)
+        self._write_table("finals.parquet", _TRIALS | _COST, finals)
         self._write_table("history.parquet", _HISTORY, [point for trial, _ in told for point in _history(trial)])
+
+    def write_costs(self, costs: dict[str, Any]) -> None:
+        """Write costs.json: how clips were counted, and how fast each method trained when that was measured."""
+        self._write_json("costs.json", costs)
+
+    def costs(self) -> dict[str, Any]:
+        """What write_costs() kept; {} where nothing is kept."""
+        return self._read_json("costs.json") if (self.folder / "costs.json").is_file() else {}
 
     def write_best(self, config: dict[str, Any]) -> None:
         """Write best.yaml, a trial config that runs by itself."""
         yaml_file.write(self.folder / "best.yaml", config)
 
     def trials(self) -> pd.DataFrame:
-        """One row a search trial: trial, method, state, value, clips, seconds, ..., config (JSON), and its metrics."""
-        return self._read_table("trials.parquet", [name for name in _TRIALS if name != "kind"])
+        """One row a search trial: trial, method, state, value, clips, seconds, ..., config (JSON), and its metrics.
+
+        flops and device_seconds are what it cost; of older folders flops are nan, device_seconds follow from seconds.
+        """
+        return self._costed(self._read_table("trials.parquet", [name for name in _TRIALS if name != "kind"]))
 
     def finals(self) -> pd.DataFrame:
         """The same columns for finalists and untrained encoders, told apart by `kind`."""
-        return self._read_table("finals.parquet", list(_TRIALS))
+        return self._costed(self._read_table("finals.parquet", list(_TRIALS)))
 
     def history(self) -> pd.DataFrame:
         """Every measured point of every ended trial: trial, clips, metric, value, time."""
@@ -98,7 +112,10 @@ class Results:
 
     def environment(self) -> dict[str, Any]:
         """What the sweep ran on, as skelray.environment.describe() made it."""
-        path = self._file("environment.json")
+        return self._read_json("environment.json")
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        path = self._file(name)
         try:
             found = json.loads(path.read_bytes())
         except ValueError as error:
@@ -122,8 +139,11 @@ class Results:
             for (clips, time), metrics in sorted(points.get(trial, {}).items()):
                 events.append(Reported(trial=trial, clips=clips, metrics=metrics, time=time.timestamp()))
             events.append(
-                Ended(trial=trial, state=row["state"], reason=row["reason"], time=ended, seconds=row["seconds"])
-            )
+                Ended(
+                    trial=trial, state=row["state"], reason=row["reason"], time=ended, seconds=row["seconds"],
+                    **{name: None if pd.isna(row[name]) else row[name] for name in _COST},
+                )
+            )  # fmt: skip
         return events
 
     def _same(self, sweep: dict[str, Any], environment: dict[str, Any]) -> None:
@@ -162,6 +182,13 @@ class Results:
             raise BadInput(f"{self.folder} has no {name}: the sweep was stopped before; the same command continues it")
         return path
 
+    def _costed(self, table: pd.DataFrame) -> pd.DataFrame:
+        if "device_seconds" not in table:
+            held = self.sweep().get("resources") or {}
+            devices = held.get("workers", 1) * (held.get("gpus") or held.get("cpus", 1))
+            table = table.assign(flops=math.nan, device_seconds=table["seconds"] * devices)
+        return table
+
     def _read_table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         path = self._file(name)
         try:
@@ -175,7 +202,7 @@ class Results:
         return frame
 
     def _write_table(self, name: str, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-        metrics = sorted({key for row in rows for key in row if key not in _TRIALS and key not in _HISTORY})
+        metrics = sorted({key for row in rows for key in row if key not in _TRIALS | _COST | _HISTORY})
         schema = pa.schema(columns | {metric: pa.float64() for metric in metrics})
         table = pa.Table.from_pylist(rows, schema=schema)
         with atomic.whole(self.folder / name) as unfinished:
@@ -186,31 +213,13 @@ class Results:
             unfinished.write_text(json.dumps(data, indent=2) + "\n")
 
 
-def short(value: Any, most: int = 200) -> str:
-    """A value for a message, cut where it would fill the screen."""
-    text = repr(value)
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def difference(before: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:
-    """The first dotted key at which two plain documents differ, with both values; None when they are equal."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in [*before, *(each for each in now if each not in before)]:
-            found = difference(before.get(name), now.get(name), f"{key}.{name}" if key else name)
-            if found is not None:
-                return found
-        return None
-    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        return difference(dict(enumerate(before)), dict(enumerate(now)), key)
-    return None if before == now else (key, before, now)
-
-
 def _row(trial: Trial, ended: Ended, objective: str) -> dict[str, Any]:
     begun, last = trial.started, trial.last
     return last | {
         "trial": begun.trial, "method": begun.method, "kind": begun.kind, "state": ended.state,
         "value": None if ended.state == "failed" else last.get(objective),
         "clips": trial.clips, "seconds": ended.seconds, "seed": begun.seed,
+        "flops": ended.flops, "device_seconds": ended.device_seconds,
         "started": _moment(begun.time), "ended": _moment(ended.time), "reason": ended.reason,
         "config": json.dumps(begun.config, sort_keys=True),
     }  # fmt: skip

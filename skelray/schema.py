@@ -13,6 +13,12 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
+class Section(Strict):
+    """A part of a file that a person writes; text is never taken for a number."""
+
+    model_config = ConfigDict(strict=True)
+
+
 def reread(model: type[BaseModel], text: str) -> str:
     """A config in JSON as this version writes it: fields that an older one did not know have their defaults.
 

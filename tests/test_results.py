@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from one_trial_events import BEGUN, over, point
 
+from skelray.difference import difference, short
 from skelray.errors import BadInput
-from skelray.results import Results, difference, short
+from skelray.results import Results
 
 
 def test_the_tables_say_what_the_events_said(tmp_path: Path) -> None:

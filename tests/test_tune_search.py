@@ -56,6 +56,17 @@ def test_an_empty_queue_finishes_the_experiment():
     assert bridge(Told(jobs=0)).searcher.suggest("a") == Searcher.FINISHED
 
 
+def test_a_queue_that_waits_for_what_a_trial_leaves_is_asked_again():
+    queue = Told(jobs=1)
+    tune, answers = bridge(queue), iter(["wait", Job("amr-001", "search", {}), None])
+    assert tune.searcher.suggest("a")["key"] == "amr-000"
+    queue.next = lambda: next(answers)
+    assert tune.searcher.suggest("b") is None
+    tune.callback.on_trial_complete(0, [], trial("a"))
+    assert tune.searcher.suggest("b")["key"] == "amr-001"
+    assert tune.searcher.suggest("c") == Searcher.FINISHED
+
+
 def test_a_report_asks_once_and_carries_only_our_metrics():
     queue = Told()
     tune = bridge(queue)

@@ -16,7 +16,7 @@ from ray.util.state import list_nodes
 
 import skelray
 from skelray.errors import BadInput, Stopped
-from skelray.sweep import worker
+from skelray.sweep import calibrate, worker
 from skelray.sweep.preflight import Machine, Placement
 from skelray.sweep.tune_search import Bridge, Job, Queue
 
@@ -86,6 +86,16 @@ class Cluster:
                 raise bridge.fault
         if stopped:
             raise Stopped("stopped; the same command continues from here")
+
+    def measure(self, payload: dict[str, Any], placement: Placement) -> dict[str, Any]:
+        """How fast a trial trains on what one of its workers holds, see calibrate.work; alone, before the trials."""
+        self._start(placement)
+        task = ray.remote(num_cpus=placement.cpus, num_gpus=placement.gpus, max_calls=1)(calibrate.work)
+        try:
+            found: dict[str, Any] = ray.get(task.remote(payload))
+        except ray.exceptions.RayError as error:
+            return {"failure": str(error).strip().splitlines()[-1]}
+        return found
 
     def _start(self, placement: Placement | None) -> None:
         if ray.is_initialized():  # this process has a cluster already: it is used, and left as it is

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from skelray import methods, yaml_file
 from skelray.errors import BadInput, near
-from skelray.schema import Strict
+from skelray.schema import Section, Strict
 from skelray.sweep import space as spaces_of
+from skelray.sweep.budget import Budget, too_small, without_length
 from skelray.sweep.layers import Layer, build, flatten, lay
 from skelray.sweep.serve import Serving
 from skelray.sweep.space import SearchSpace
@@ -19,12 +20,6 @@ from skelray.yaml_file import Document
 
 LENT = {"price", "trial", "overrides", "budget", "resources", "final"}  # what a sweep takes from `under`
 Settings = Annotated[dict[str, Any], BeforeValidator(flatten)]  # dotted key -> value
-
-
-class Section(Strict):
-    """A part of a sweep file; text is never taken for a number."""
-
-    model_config = ConfigDict(strict=True)
 
 
 class Objective(Section):
@@ -39,15 +34,6 @@ class Objective(Section):
         if not metric.startswith("val/"):
             raise ValueError(f"{metric!r} is not made on validation clips; select on val/linear or val/knn")
         return metric
-
-
-class Budget(Section):
-    """How much a search may spend, and when it gives a trial up (successive halving on clips seen)."""
-
-    trials: int = Field(ge=1)  # for each method
-    unit: Literal["clips"] = "clips"
-    grace: int = Field(ge=1)  # clips that every trial sees before it may be stopped
-    reduction: int = Field(3, ge=2)  # one of so many trials goes on at each rung
 
 
 class Resources(Section):
@@ -97,13 +83,18 @@ class Plan(Strict):
 
     def trial(self, method: str, values: dict[str, Any]) -> TrialConfig:
         """The trial at one point of a method's space. Raises BadInput (Unbuildable) when no such trial exists."""
-        machine = {"train.threads": self.sweep.resources.cpus}  # reserved cores are used, unless a layer says otherwise
+        threads = {"train.threads": self.sweep.resources.cpus}  # reserved cores are used, unless a layer says otherwise
+        machine = threads | self.sweep.budget.stand_in
         fixed = self.sweep.trial, self.sweep.overrides.get(method, {})
         return build(method, lay(machine, self.spaces[method].base, *fixed, values), self.sweep.seed)
 
     def trials(self, method: str) -> int:
         """How many trials a method gets at most."""
         return len(self.spaces[method].points) if self.sweep.only_points else self.sweep.budget.trials
+
+    def each(self, method: str) -> float:
+        """What a trial of a method gets of the share of a budget in FLOPs or seconds."""
+        return (self.sweep.budget.share or 0.0) / self.trials(method)
 
     def ends(self, method: str, name: str) -> list[TrialConfig]:
         """The trial of the settings alone, and those at the ends of the dimension `name` if it is searched."""
@@ -113,7 +104,9 @@ class Plan(Strict):
 
     def document(self) -> dict[str, Any]:
         """The sweep as run, self-contained: load() reads it back to an equal plan."""
-        whole = self.sweep.model_dump(mode="json", exclude=set() if self.sweep.only_points else {"only_points"})
+        unsaid: dict[str, Any] = {} if self.sweep.only_points else {"only_points": True}
+        unsaid |= {"budget": {"share"}} if self.sweep.budget.share is None else {}
+        whole = self.sweep.model_dump(mode="json", exclude=unsaid)
         spaces = [space.model_dump(mode="json") for space in self.spaces.values()]
         return {**whole, "name": self.name, "spaces": spaces, "dropped": self.dropped}
 
@@ -149,13 +142,15 @@ def load(file: str | Path, under: str | Path | None = None, sets: Sequence[str] 
             at = ".".join(["overrides", method, *list(fixed.get(method, {}))[:1]])
             raise document.error(at, f"no space is for this method{near(method, found)}")
 
-    trial = lay(sweep.trial, fixed[""])
-    served, overrides, dropped = dict[str, SearchSpace](), dict[str, Settings](), list(sweep.dropped)
+    trial, unread = without_length(lay(sweep.trial, fixed[""]), sweep.budget, "trial")
+    served, overrides, dropped = dict[str, SearchSpace](), dict[str, Settings](), [*sweep.dropped, *unread]
     for method, (space, source, at) in found.items():
         mine, theirs = lay(sweep.overrides.get(method, {}), fixed[""]), fixed.get(method, {})
-        overrides[method] = lay({key: value for key, value in mine.items() if key not in fixed[""]}, theirs)
+        mine = lay({key: value for key, value in mine.items() if key not in fixed[""]}, theirs)
+        overrides[method], unread = without_length(mine, sweep.budget, f"overrides.{method}")
+        dropped += unread
         layers = [
-            Layer(space.base, source, f"{at}.base".removeprefix(".")),
+            Layer(lay(sweep.budget.stand_in, space.base), source, f"{at}.base".removeprefix(".")),
             Layer(trial, document, "trial"),
             Layer(overrides[method], document, f"overrides.{method}"),
         ]
@@ -172,6 +167,8 @@ def _sound(plan: Plan, document: Document) -> Plan:
     for method in plan.spaces:
         if not plan.trials(method):
             raise document.error("only_points", f"the space of {method} has no point that could run")
+        if not plan.sweep.only_points and (why := too_small(plan.sweep.budget, plan.trials(method))):
+            raise document.error("budget.share", why)
         reported = plan.trial(method, {}).evaluate.reported
         if (metric := plan.sweep.objective.metric) not in reported:
             hint = f"{near(metric, reported)} (reported: {', '.join(reported)})"

@@ -19,8 +19,9 @@ from skelray import environment, report
 from skelray.data import folds, locate, splits, store
 from skelray.errors import BadInput, Stopped
 from skelray.events import Journal
+from skelray.report import spent
 from skelray.results import Results
-from skelray.sweep import cluster, config, finals, models, preflight, tracking
+from skelray.sweep import cluster, config, finals, metering, models, preflight, tracking
 from skelray.sweep.config import Plan
 from skelray.sweep.finals import FinalQueue
 from skelray.sweep.live import Screen
@@ -67,15 +68,17 @@ def sweep(
     with places.alone(), cluster.Cluster(address) as ray:
         placements = _placements(plan, preflight.here() if address is None else ray.machine())
         places.refuse_half()
+        meter = metering.of(plan, folder, placements, ray.measure, data["fingerprint"])
         folder.create(plan.document(), told)
-        studies = Studies(plan, storage or f"sqlite:///{places.runs.absolute()}/study.db")
+        folder.write_costs(meter.document())
+        studies = Studies(plan, storage or f"sqlite:///{places.runs.absolute()}/study.db", meter)
         tracker = tracking.Tracker(uri, places.results.name, tracking.tags(folder), plan.document())
         objective = plan.sweep.objective
         screen = Screen(places.results.name, _planned(plan), objective.metric, objective.mode)
         state: SweepState = "failed"
         try:
             with screen:
-                record = Record(Journal(places.journal), folder, tracker, screen, objective.metric)
+                record = Record(Journal(places.journal), folder, tracker, screen, objective.metric, meter)
                 _run(plan, studies, record, ray, placements, _payload(plan, places, data))
             _finish(studies, record)
             state = "complete"
@@ -90,9 +93,10 @@ def sweep(
 
 
 def show(results: Path) -> None:
-    """Print the leaderboard of a results folder and where the rest is."""
+    """Print the leaderboard of a results folder, what each method used, and where the rest is."""
     console = Console()
     console.print(report.leaderboard(results))
+    console.print(spent.table(Results(results)))
     console.print(f"{results}/report.md", highlight=False)
 
 
@@ -114,7 +118,7 @@ def _run(
         ray.fit(queue, placements[0], payload)
     for note in studies.notes:
         record.screen.say(note)
-    if waiting := finals.jobs(plan, studies, record.trials()):
+    if waiting := finals.jobs(plan, studies, record.trials(), studies.final):
         record.screen.concurrent = placements[1].concurrent
         ray.fit(FinalQueue(waiting, record), placements[1], payload)
 

@@ -3,14 +3,15 @@
 They are plain jobs over a fixed list; the same driver runs them. A final that ended is never run again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from skelray.events import Kind, State, Trial
 from skelray.sweep.config import Plan
 from skelray.sweep.record import Record
-from skelray.sweep.search import Ticket
+from skelray.sweep.ticket import Ticket
 from skelray.sweep.tune_search import Job
+from skelray.trial_config import TrialConfig
 
 
 @runtime_checkable
@@ -31,24 +32,30 @@ def count(plan: Plan) -> int:
     return len(plan.spaces) * (plan.sweep.final.top + 1) * plan.sweep.final.seeds
 
 
-def jobs(plan: Plan, search: Ranked, trials: Mapping[str, Trial] | None = None) -> list[Job]:
+def jobs(
+    plan: Plan,
+    search: Ranked,
+    trials: Mapping[str, Trial] | None = None,
+    length: Callable[[Ticket], TrialConfig] = lambda ticket: ticket.config,
+) -> list[Job]:
     """The finals that are left to run: per method `final.top` configurations and one floor, for each seed.
 
     The floor is the best configuration's encoder before training. A method without a complete trial has no finals.
+    `length`: a configuration as finals train it; under a budget in FLOPs or seconds all cost what one trial gets.
     """
     ended = {key for key, trial in (trials or {}).items() if trial.ended}
     found = []
     for method in plan.spaces:
         best = search.ranked(method)[: plan.sweep.final.top]
         for seed in seeds(plan):
-            found += [_job(f"{ticket.key}-seed-{seed}", "final", ticket, seed) for ticket in best]
-            found += [_job(f"{method}-floor-seed-{seed}", "floor", ticket, seed) for ticket in best[:1]]
+            found += [_job(f"{ticket.key}-seed-{seed}", "final", length(ticket), seed) for ticket in best]
+            found += [_job(f"{method}-floor-seed-{seed}", "floor", length(ticket), seed) for ticket in best[:1]]
     found.sort(key=lambda job: job.kind != "final")  # the short ones last: they fill the gaps
     return [job for job in found if job.key not in ended]
 
 
-def _job(key: str, kind: Kind, ticket: Ticket, seed: int) -> Job:
-    return Job(key, kind, ticket.config.model_copy(update={"seed": seed}).model_dump(mode="json"))
+def _job(key: str, kind: Kind, cfg: TrialConfig, seed: int) -> Job:
+    return Job(key, kind, cfg.model_copy(update={"seed": seed}).model_dump(mode="json"))
 
 
 class FinalQueue:

@@ -5,6 +5,7 @@ import time
 from skelray.events import Ended, Event, Journal, Reported, Started, State, Trial, fold
 from skelray.results import Results
 from skelray.sweep.live import Screen
+from skelray.sweep.prices import Meter, Spent
 from skelray.sweep.tracking import Tracker
 from skelray.sweep.tune_search import Job
 
@@ -12,9 +13,17 @@ from skelray.sweep.tune_search import Job
 class Record:
     """The events of one sweep. The journal is the truth; everything else can be made from it again."""
 
-    def __init__(self, journal: Journal, results: Results, tracker: Tracker, screen: Screen, objective: str):
+    def __init__(
+        self,
+        journal: Journal,
+        results: Results,
+        tracker: Tracker,
+        screen: Screen,
+        objective: str,
+        meter: Meter | None = None,
+    ):
         self.journal, self.results, self.tracker, self.screen = journal, results, tracker, screen
-        self.objective = objective
+        self.objective, self.meter = objective, meter
         self.events = journal.read()
         for event in self.events:
             tracker.send(event)  # what the server knows already is passed over
@@ -31,11 +40,22 @@ class Record:
     def reported(self, key: str, clips: int, metrics: dict[str, float]) -> None:
         self._add(Reported(trial=key, clips=clips, metrics=metrics, time=time.time()))
 
-    def ended(self, key: str, state: State, reason: str, now: float | None = None) -> None:
-        """A trial is over, at `now` when that was not just now."""
+    def ended(self, key: str, state: State, reason: str, now: float | None = None, spent: Spent | None = None) -> None:
+        """A trial is over, at `now` when that was not just now, and has used so much (counted here if not given)."""
         now = time.time() if now is None else now
-        self._add(Ended(trial=key, state=state, reason=reason, time=now, seconds=self._spent(key, now)))
+        seconds = self._spent(key, now)
+        spent = spent or self.spent(key, state, now)
+        used = {"flops": spent.flops, "device_seconds": spent.device_seconds} if spent else {}
+        self._add(Ended(trial=key, state=state, reason=reason, time=now, seconds=seconds, **used))
         self.write()
+
+    def spent(self, key: str, state: State, now: float) -> Spent | None:
+        """What a trial has used when it ends like this; None when nobody counts."""
+        if self.meter is None:
+            return None
+        trial = self.trials()[key]
+        begun, seconds = trial.started, self._spent(key, now)
+        return self.meter.spent(begun.config, begun.kind, state, trial.clips, seconds)
 
     def write(self) -> None:
         """Bring the tables up to date."""

@@ -7,7 +7,6 @@ each question and seeded by the question's number, so an interrupted search asks
 
 import hashlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,11 +14,11 @@ from optuna.pruners import SuccessiveHalvingPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from skelray.errors import BadInput
-from skelray.sweep import study
+from skelray.sweep import purse, study
+from skelray.sweep.budget import Prices
 from skelray.sweep.config import Plan
+from skelray.sweep.ticket import State, Ticket
 from skelray.trial_config import TrialConfig
-
-State = Literal["complete", "pruned", "failed"]
 
 ASKS = 50  # questions in a row without a new, buildable answer after which a space counts as exhausted
 MODELLED = 10  # of these, how many may come from the model
@@ -31,18 +30,6 @@ _STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """One trial handed out."""
-
-    key: str  # "amr-003"
-    method: str
-    number: int  # among the method's trials handed out, from 0
-    config: TrialConfig
-    resumed: bool = False  # it ran before and was interrupted: go on from its checkpoint
-    value: float | None = None  # of a complete trial: the objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +45,16 @@ class _Handed:
 class Studies:
     """The search of a plan. `storage`: any SQLAlchemy URL; for SQLite one process alone may use it at a time.
 
-    Raises BadInput when the database cannot be opened or holds the search of another plan of that name.
+    `prices` are needed where the budget is in FLOPs or seconds. Raises BadInput when the database cannot be opened or
+    holds the search of another plan of that name.
     """
 
-    def __init__(self, plan: Plan, storage: str):
+    def __init__(self, plan: Plan, storage: str, prices: Prices | None = None):
         self.plan = plan
+        self._purse = purse.of(plan, prices)
         self._storage = study.open_storage(storage)
-        budget = plan.sweep.budget
-        self._pruner = SuccessiveHalvingPruner(min_resource=budget.grace, reduction_factor=budget.reduction)
+        reduction = plan.sweep.budget.reduction
+        self._pruner = SuccessiveHalvingPruner(min_resource=self._purse.first_rung, reduction_factor=reduction)
         self._studies = {m: study.open_study(plan, m, self._storage, storage) for m in plan.spaces}
         self._handed: dict[str, _Handed] = {}  # by key
         self._interrupted: list[str] = []
@@ -87,25 +76,33 @@ class Studies:
         trial = self._frozen(key)
         if trial.state.is_finished():
             return True
-        known, trial_id = trial.intermediate_values, self._handed[key].id
+        known, handed = trial.intermediate_values, self._handed[key]
+        now, trial_id = self._purse.clock(handed.method, trial, handed.config, clips), handed.id
         if value is None or not math.isfinite(value):
             self._storage.set_trial_user_attr(trial_id, REASON, f"the objective is {value} at {clips} clips")
             return True
-        if known and clips < max(known):
+        if known and now < max(known):
             return False
-        if clips not in known:
-            self._storage.set_trial_intermediate_value(trial_id, clips, value)
+        if now not in known:
+            self._storage.set_trial_intermediate_value(trial_id, now, value)
         # a report that was stored but not judged (killed in between) is judged now; a verdict is never taken back
         stop = trial.user_attrs.get(STOP, False) or self._is_beaten(key, clips)
         if stop:
             self._storage.set_trial_user_attr(trial_id, STOP, True)
         return bool(stop)
 
-    def finish(self, key: str, state: State, value: float | None = None, reason: str = "") -> State:
-        """The end of a trial; returns what the study was told: a trial without a finite number has failed."""
+    def finish(
+        self, key: str, state: State, value: float | None = None, reason: str = "", used: float | None = None
+    ) -> State:
+        """The end of a trial; returns what the study was told: a trial without a finite number has failed.
+
+        `used`: of a budget in FLOPs or seconds; None: as planned for as far as the trial came.
+        """
         trial = self._frozen(key)
         if trial.state.is_finished():
             return _STATES[trial.state]
+        for name, told in self._purse.receipt(self._handed[key].method, trial, state, used).items():
+            self._storage.set_trial_user_attr(self._handed[key].id, name, told)
         if reason:
             self._storage.set_trial_user_attr(self._handed[key].id, REASON, reason)
         elif state == "complete" and (value is None or not math.isfinite(value)):
@@ -145,7 +142,7 @@ class Studies:
         """How many trials are planned, complete, pruned, failed, running, and left to hand out (again)."""
         states = list(self.states().values())
         counts = {name: states.count(name) for name in ("complete", "pruned", "failed", "running")}
-        new = sum(self.plan.trials(method) - self._count(method) for method in self._open)
+        new = sum(self._purse.to_come(method, self._trials(method)) for method in self._open)
         counts["running"] -= len(self._interrupted)
         return {"planned": len(self._handed) + new, **counts, "left": new + len(self._interrupted)}
 
@@ -156,13 +153,22 @@ class Studies:
         return not counts["left"] and not counts["running"]
 
     @property
+    def waits(self) -> bool:
+        """Whether there may be more trials once those that run have ended."""
+        return self._purse.may_grow() and self.counts()["running"] > 0
+
+    def final(self, ticket: Ticket) -> TrialConfig:
+        """A trial as the finals train it: under the budget of one whole trial."""
+        return self._purse.final(ticket.config, self._trials(ticket.method))
+
+    @property
     def notes(self) -> list[str]:
         """Sentences about spaces that held fewer trials than were planned."""
         return [text for search in self._studies.values() if (text := search.user_attrs.get(EXHAUSTED))]
 
     @property
     def _open(self) -> list[str]:
-        short = [method for method in self._studies if self._count(method) < self.plan.trials(method)]
+        short = [method for method in self._studies if self._purse.to_come(method, self._trials(method))]
         return [method for method in short if EXHAUSTED not in self._studies[method].user_attrs]
 
     def _count(self, method: str) -> int:
@@ -170,7 +176,8 @@ class Studies:
 
     def _draw(self, method: str) -> Ticket | None:
         search, reasons = self._studies[method], dict[str, None]()
-        seen = {trial.user_attrs[HASH]: trial.user_attrs[KEY] for trial in self._trials(method)}
+        before = self._trials(method)
+        seen = {trial.user_attrs[HASH]: trial.user_attrs[KEY] for trial in before}
         for attempt in range(ASKS):
             asked = sum(trial.state != TrialState.WAITING for trial in search.get_trials(deepcopy=False))
             # a model that likes what is taken would propose it for ever: after some refusals draw at random
@@ -178,19 +185,19 @@ class Studies:
             trial = search.ask()
             try:
                 config = self.plan.trial(method, self.plan.spaces[method].draw(trial))
-                text = config.model_dump_json()
-                digest = hashlib.sha256(text.encode()).hexdigest()
-                refusal = f"the same configuration as {seen[digest]}" if digest in seen else ""
+                digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()  # of whatever length
+                if digest in seen:
+                    raise BadInput(f"the same configuration as {seen[digest]}")
+                config, kept = self._purse.length(method, config, before)
             except (BadInput, ValueError) as error:
                 refusal = str(error)
-            if refusal:
                 trial.set_user_attr(REJECTED, refusal)
                 search.tell(trial, state=TrialState.FAIL)
                 reasons[refusal] = None
                 continue
             key = f"{method}-{self._count(method):03d}"
-            trial.set_user_attr(CONFIG, text)
-            trial.set_user_attr(HASH, digest)
+            for name, told in {CONFIG: config.model_dump_json(), HASH: digest, **kept}.items():
+                trial.set_user_attr(name, told)
             trial.set_user_attr(KEY, key)  # last: from here on it counts as handed out
             self._handed[key] = _Handed(method, trial.number, trial._trial_id, config)
             return self._ticket(key)
@@ -222,13 +229,15 @@ class Studies:
 
     def _is_beaten(self, key: str, clips: int) -> bool:
         """Successive halving; a trial at its full length has nothing left to save, a listed one is wanted whole."""
-        train = self._handed[key].config.train
+        handed, trial = self._handed[key], self._frozen(key)
+        train, method = handed.config.train, handed.method
         full = train.clips is not None and clips >= max(1, train.clips // train.batch) * train.batch
-        spared = full or self.plan.sweep.only_points
-        return not spared and self._pruner.prune(self._studies[self._handed[key].method], self._frozen(key))
+        if full or self.plan.sweep.only_points or not self._pruner.prune(self._studies[method], trial):
+            return False
+        return self._purse.frees(method, trial, handed.config, clips, self._trials(method))
 
-    def _trials(self, method: str) -> Iterator[FrozenTrial]:
-        return (t for t in self._studies[method].get_trials(deepcopy=False) if KEY in t.user_attrs)
+    def _trials(self, method: str) -> list[FrozenTrial]:
+        return [t for t in self._studies[method].get_trials(deepcopy=False) if KEY in t.user_attrs]
 
     def _frozen(self, key: str) -> FrozenTrial:
         return self._storage.get_trial(self._handed[key].id)

@@ -1,7 +1,11 @@
 """The search as a queue of jobs: the studies decide, the record keeps."""
 
+import time
+from typing import Literal
+
 from skelray.errors import BadInput
 from skelray.events import State
+from skelray.sweep.prices import Spent
 from skelray.sweep.record import Record
 from skelray.sweep.search import Studies
 from skelray.sweep.tune_search import Job
@@ -18,6 +22,7 @@ class SearchQueue:
         self._objective = studies.plan.sweep.objective.metric
         self._out: dict[str, Job] = {}
         self._last: dict[str, tuple[int, float | None]] = {}
+        self._planned = studies.counts()["planned"]
 
     def mend(self) -> None:
         """End in the journal what has ended in the studies. Raises BadInput when the two are not of one sweep."""
@@ -34,10 +39,12 @@ class SearchQueue:
                 if state != "running":  # it ended about when it was last heard of, not when the sweep is taken up again
                     self._record.ended(key, state, self._studies.reason(key), last[key])
 
-    def next(self) -> Job | None:
-        ticket = self._studies.ask()
+    def next(self) -> Job | Literal["wait"] | None:
+        ticket, before = self._studies.ask(), self._planned
+        self._planned = self._studies.counts()["planned"]
+        self._record.screen.planned += self._planned - before  # what trials leave pays for others
         if ticket is None:
-            return None
+            return "wait" if self._studies.waits else None
         job = self._out[ticket.key] = Job(ticket.key, "search", ticket.config.model_dump(mode="json"))
         return job
 
@@ -51,7 +58,13 @@ class SearchQueue:
 
     def ended(self, key: str, state: State, reason: str) -> None:
         clips, value = self._last.get(key, (0, None))
-        told = self._studies.finish(key, state, value, reason)
+        now = time.time()
+        spent = self._record.spent(key, state, now)
+        told = self._studies.finish(key, state, value, reason, used=self._used(spent) if spent else None)
         if told == "failed" and not reason:
             reason = f"{self._objective} is {value} after {clips} clips"
-        self._record.ended(key, told, reason)
+        self._record.ended(key, told, reason, now, spent)
+
+    def _used(self, spent: Spent) -> float:
+        """Of the budget."""
+        return spent.device_seconds if self._studies.plan.sweep.budget.unit == "seconds" else spent.flops

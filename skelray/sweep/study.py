@@ -59,9 +59,8 @@ def sampler(plan: Plan, method: str, question: int, at_random: bool = False) -> 
 def fingerprint(plan: Plan, method: str) -> str:
     """What must not change between two runs of a search: the budget may grow, the machine may be another."""
     sweep = plan.sweep
-    budget = sweep.budget.model_dump(exclude={"trials"})
     parts: list[Any] = [plan.spaces[method].model_dump(), sweep.trial, sweep.overrides.get(method)]
-    parts += [sweep.objective.model_dump(), budget, sweep.seed]
+    parts += [sweep.objective.model_dump(), sweep.budget.identity(), sweep.seed]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ Tune's own bookkeeping never reaches a study: it overwrites result keys (`pid`, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ray.tune import Callback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -30,8 +30,8 @@ class Job:
 class Queue(Protocol):
     """Where jobs come from and where their fates go. Called from one thread only."""
 
-    def next(self) -> Job | None:
-        """The next job, or None when there will never be another."""
+    def next(self) -> Job | Literal["wait"] | None:
+        """The next job, "wait" while one that runs may make room for another, None when there will never be one."""
 
     def started(self, key: str) -> None: ...
 
@@ -80,6 +80,8 @@ class Ask(Searcher):
         if len(bridge.keys) >= bridge.concurrent:
             return None
         job = bridge.guard(bridge.queue.next)
+        if job == "wait":
+            return None
         if job is None:
             return Searcher.FINISHED
         bridge.keys[trial_id] = job.key
