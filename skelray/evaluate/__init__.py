@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from skelray.evaluate.case import Case, Outcome
     from skelray.method import Method
 
-SHARED = {"features", "case", "frozen", "kept", "classifier", "clones"}  # files that are no protocols
+SHARED = {"features", "case", "frozen", "kept", "classifier", "clones", "look"}  # files that are no protocols
 
 
 def available() -> list[str]:

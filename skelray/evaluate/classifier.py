@@ -13,21 +13,20 @@ from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from skelray.batch import Batch, Crop, View
-from skelray.data import augment
+from skelray.batch import Batch
 from skelray.data.loader import Loader, Pool
 from skelray.data.splits import Indices
-from skelray.errors import BadInput, near
-from skelray.evaluate.features import mean_of_present
+from skelray.errors import BadInput
+from skelray.evaluate.features import mean_of_present, pooled
+from skelray.evaluate.look import Look
 from skelray.layers.drop import spread
 from skelray.method import Method
 from skelray.optim import OptimConfig
 from skelray.rng import seed_for
-from skelray.schema import Strict
 from skelray.skeletons import Skeleton
 from skelray.train import TrainConfig, train
 from skelray.trainable import Losses, Trainable
@@ -35,7 +34,7 @@ from skelray.trainable import Losses, Trainable
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Recipe(Strict):
+class Recipe(Look):
     """How a classifier is trained; the defaults are those of MAMP's fine-tuning script."""
 
     epochs: int = Field(100, ge=1)
@@ -51,17 +50,6 @@ class Recipe(Strict):
     hidden: int = Field(2048, ge=1)  # numbers in the head's hidden layer
     layer_decay: float = Field(0.8, gt=0, le=1)  # of the learning rate, from one block to the one before
     from_scratch: bool = False  # True: a new encoder of the same kind, every layer at the whole learning rate
-    crop: Crop = (0.5, 1.0)  # share of a clip's frames that a training view keeps
-    augment: tuple[str, ...] = ("rotate",)  # augmentations of a training view, in order
-
-    @field_validator("augment")
-    @classmethod
-    def augmentations_exist(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        known = augment.available()
-        for name in names:
-            if name not in known:
-                raise ValueError(f"no {name!r}{near(name, known)} (there are {', '.join(known)})")
-        return names
 
 
 class Classifier(Trainable):
@@ -91,8 +79,7 @@ class Classifier(Trainable):
     def logits(self, batch: Batch) -> Float[Tensor, "N Y"]:
         """Scores of the Y classes; absent bodies are not even encoded."""
         tokens = self.dropout(self.method.pretrained(batch.bodies()[batch.present.flatten()]).float())
-        joints = tokens.unflatten(1, (-1, self.joints)).mean(1).flatten(1)
-        return self.head(mean_of_present(joints, batch.present))
+        return self.head(mean_of_present(pooled(tokens, self.joints), batch.present))
 
     def loss(self, batch: Batch) -> Losses:
         return {"loss": cross_entropy(self.logits(batch), batch.label, label_smoothing=self.cfg.smoothing)}
@@ -130,7 +117,7 @@ def fit(method: Method, pool: Pool, clips: Indices, cfg: Recipe, *, seed: int) -
     size = min(cfg.batch, len(clips))
     train(
         model,
-        Loader(pool, clips, (view(method, cfg.crop, cfg.augment),), seed=seed),
+        Loader(pool, clips, (cfg.view(method.cfg),), seed=seed),
         TrainConfig(clips=cfg.epochs * (len(clips) // size) * size, batch=size, reports=1),
         OptimConfig(
             lr=cfg.lr, floor=cfg.floor, warmup=cfg.warmup, betas=cfg.betas, weight_decay=cfg.weight_decay
@@ -139,9 +126,3 @@ def fit(method: Method, pool: Pool, clips: Indices, cfg: Recipe, *, seed: int) -
         device=pool.device,
     )  # fmt: skip
     return model
-
-
-def view(method: Method, crop: Crop, augmentations: tuple[str, ...]) -> View:
-    """What is trained on: as many frames as the encoder takes; what is too short to be cropped the method says."""
-    cfg = method.cfg
-    return View(frames=cfg.encoder.frames, crop=crop, crop_minimum=cfg.crop_minimum, augment=augmentations)

@@ -31,7 +31,9 @@ def refuse(method: Method, pool: Pool, steps: int, start: int | None) -> None:
     """Raise BadInput unless the method makes variants of a given clip, by so many steps; one body is tried."""
     if pool.stream != "joint":
         raise BadInput(f"clips cannot be made in the stream {pool.stream}: joints are what a store holds")
-    x = torch.zeros(1, method.cfg.encoder.frames, *pool.store.rows.shape[1:], device=pool.device)
+    if pool.skeleton != pool.store.skeleton:
+        raise BadInput(f"clips cannot be made in the layout {pool.skeleton.name}: the store holds others")
+    x = torch.zeros(1, method.cfg.encoder.frames, len(pool.skeleton.joints), pool.skeleton.channels, device=pool.device)
     draw = generator(0, "clones", device=pool.device)
     variants(method, x, draw, steps, None)
     if start is not None:

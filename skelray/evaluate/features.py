@@ -1,7 +1,7 @@
 """Frozen features of whole clips: what every protocol starts from, computed once and cached.
 
 Departures from the authors: absent bodies are left out of the mean (their code averages the zeros of an absent second
-body in), and a probe is fitted on un-augmented test views, so that one pass of the encoder serves all its epochs.
+body in), and features are those of un-augmented test views, so that one pass of the encoder serves all epochs.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,15 +34,16 @@ class Labelled:
         return Labelled(self.features[mask], self.label[mask])
 
 
-def extract(encode: Encode, batches: Iterable[Batch]) -> Labelled:
+def extract(encode: Encode, batches: Iterable[Batch], joints: int | None = None) -> Labelled:
     """One feature a clip, in the order of the batches; draws no random number and keeps no gradient.
 
-    Raises Diverged when a feature is not finite: such an encoder has no accuracy.
+    `joints`: how many there are, where each keeps its own numbers. Raises Diverged when a feature is not finite: such
+    an encoder has no accuracy.
     """
     features, label = [], []
     with torch.no_grad():
         for batch in batches:
-            features.append(of_clips(encode, batch))
+            features.append(of_clips(encode, batch, joints))
             label.append(batch.label)
     known = Labelled(torch.cat(features), torch.cat(label))
     if not known.features.isfinite().all():
@@ -50,10 +51,15 @@ def extract(encode: Encode, batches: Iterable[Batch]) -> Labelled:
     return known
 
 
-def of_clips(encode: Encode, batch: Batch) -> Float[Tensor, "N D"]:
+def of_clips(encode: Encode, batch: Batch, joints: int | None = None) -> Float[Tensor, "N F"]:
     """Mean over the tokens of a body, then over the bodies that are present; absent bodies are not even encoded."""
     present = batch.present
-    return mean_of_present(encode(batch.bodies()[present.flatten()]).float().mean(1), present)
+    return mean_of_present(pooled(encode(batch.bodies()[present.flatten()]).float(), joints), present)
+
+
+def pooled(tokens: Float[Tensor, "K P D"], joints: int | None) -> Float[Tensor, "K F"]:
+    """The mean over all tokens (F = D), or over time alone with the V = `joints` joints side by side (F = V * D)."""
+    return tokens.mean(1) if joints is None else tokens.unflatten(1, (-1, joints)).mean(1).flatten(1)
 
 
 def mean_of_present(bodies: Float[Tensor, "K D"], present: Bool[Tensor, "N M"]) -> Float[Tensor, "N D"]:

@@ -3,15 +3,28 @@
 SGD with momentum 0.9, no weight decay, cosine from the learning rate to 0, 100 epochs of batches of 256. Papers differ
 in the learning rate (MAMP 0.1, AMR 0.01) and it decides more than the method does, so every method gets the same grid
 and validation chooses.
+
+The fast form fits the probe on features of test views, computed once. The full one encodes an augmented view of every
+clip in every epoch, as the authors do. `keep: joints` is MacDiff's variant (ECCV 2024, its public code): the mean over
+bodies and time alone, and in the full form dropout on every token before it.
 """
 
+import sys
+from typing import Literal
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from skelray.evaluate.features import Labelled
+from skelray.batch import Batch
+from skelray.data.loader import Loader
+from skelray.data.splits import Indices
+from skelray.evaluate import frozen
+from skelray.evaluate.case import Case, Outcome
+from skelray.evaluate.features import Encode, Labelled, extract, of_clips
+from skelray.evaluate.look import Look
 from skelray.optim import OptimConfig
 from skelray.rng import generator, seed_for
 from skelray.schema import Strict
@@ -19,7 +32,7 @@ from skelray.train import TrainConfig, train
 from skelray.trainable import Losses, Trainable
 
 
-class LinearConfig(Strict):
+class Recipe(Strict):
     """The probe's recipe; `lr` is a grid."""
 
     # Peak, for the whole batch. On a small set the probe takes few steps and wants the high end of it.
@@ -36,7 +49,36 @@ class LinearConfig(Strict):
         return lr
 
 
-def choose(train: Labelled, val: Labelled, cfg: LinearConfig, *, seed: int) -> tuple[dict[str, float], LinearConfig]:
+class LinearConfig(Recipe, Look):
+    """The recipe, and what the probe reads."""
+
+    form: Literal["fast", "full"] = "fast"
+    keep: Literal["all", "joints"] = "all"  # all: one mean over time and joints; joints: each keeps its own numbers
+    dropout: float = Field(0.3, ge=0, lt=1)  # of tokens, in the full form where joints are kept
+
+
+def measure(case: Case, cfg: LinearConfig) -> Outcome:
+    """The accuracy at the learning rate that is best on validation clips. Raises BadInput, Diverged."""
+    joints = len(case.pool.skeleton.joints) if cfg.keep == "joints" else None
+
+    def features(clips: Indices) -> Labelled:
+        if joints is None:
+            return case.features(clips)
+        with case.evaluating():
+            return extract(case.method.pretrained, case.batches(clips), joints)
+
+    if cfg.form == "fast":
+        return frozen.measure(sys.modules[__name__], case, cfg, features)
+    heads = fit_on_views(case, case.selection.train, cfg, joints)
+    val = features(case.selection.val)
+    found, chosen = chosen_by(heads.classes(val.features) == val.label, heads.cfg)
+    if case.open_test is None:
+        return Outcome(found)
+    final = fit_on_views(case, case.training, cfg.model_copy(update={"lr": chosen.lr}), joints)
+    return case.score("linear", lambda clips: final.classes(features(clips).features)[0])
+
+
+def choose(train: Labelled, val: Labelled, cfg: Recipe, *, seed: int) -> tuple[dict[str, float], Recipe]:
     """Fit one head for each learning rate and keep the rate that is best on validation clips; of equals the smallest.
 
     A rate is judged by its accuracy averaged with its neighbours' in the grid: on a few hundred clips a rate that is
@@ -44,14 +86,19 @@ def choose(train: Labelled, val: Labelled, cfg: LinearConfig, *, seed: int) -> t
     config with it alone.
     """
     grid = cfg.model_copy(update={"lr": tuple(sorted(cfg.lr))})
-    hits = (fit(train, grid, seed=seed).classes(val.features) == val.label).double().mean(1)
+    return chosen_by(fit(train, grid, seed=seed).classes(val.features) == val.label, grid)
+
+
+def chosen_by(right: Bool[Tensor, "H N"], grid: Recipe) -> tuple[dict[str, float], Recipe]:
+    """The best head of a rising grid, given which validation clips each tells right."""
+    hits = right.double().mean(1)
     around = [hits[max(0, place - 1) : place + 2].mean().item() for place in range(len(hits))]
     best = around.index(max(around))
     accuracy, lr = hits[best].item(), grid.lr[best]
-    return {"linear": accuracy, "linear_lr": lr}, cfg.model_copy(update={"lr": (lr,)})
+    return {"linear": accuracy, "linear_lr": lr}, grid.model_copy(update={"lr": (lr,)})
 
 
-def predict(train: Labelled, query: Float[Tensor, "Q D"], cfg: LinearConfig, *, seed: int) -> Int[Tensor, " Q"]:
+def predict(train: Labelled, query: Float[Tensor, "Q D"], cfg: Recipe, *, seed: int) -> Int[Tensor, " Q"]:
     """The class of each query, from one head. Raises ValueError for a grid: only choose() has labels to choose by."""
     if len(cfg.lr) != 1:
         raise ValueError(f"predict takes one learning rate, chosen before; it was given {list(cfg.lr)}")
@@ -65,8 +112,9 @@ class Heads(Trainable):
     learning rate. So the heads are trained at the highest rate of the grid, each with its loss in proportion.
     """
 
-    def __init__(self, width: int, classes: int, cfg: LinearConfig, seed: int):
+    def __init__(self, width: int, classes: int, cfg: Recipe, seed: int):
         super().__init__()
+        self.cfg = cfg
         self.norm = nn.BatchNorm1d(width, eps=1e-6, affine=False)
         start = torch.empty(classes, width)
         nn.init.trunc_normal_(start, std=0.01, generator=generator(seed, "linear", "init"))
@@ -113,7 +161,40 @@ class Shuffled:
         return Labelled(self.known.features[rows], self.known.label[rows])
 
 
-def fit(known: Labelled, cfg: LinearConfig, *, seed: int) -> Heads:
+class OnViews(Trainable):
+    """Heads that are shown augmented clips through an encoder that is neither trained nor part of this module."""
+
+    def __init__(self, heads: Heads, encode: Encode, joints: int | None, dropout: float):
+        super().__init__()
+        self.heads, self.encode, self.joints, self.dropout = heads, encode, joints, dropout
+
+    def loss(self, batch: Batch) -> Losses:
+        def dropped(x: Tensor) -> Tensor:
+            return nn.functional.dropout(self.encode(x), self.dropout)
+
+        with torch.no_grad():
+            features = of_clips(dropped if self.dropout else self.encode, batch, self.joints)
+        return self.heads.loss(Labelled(features, batch.label))
+
+
+def fit_on_views(case: Case, clips: Indices, cfg: LinearConfig, joints: int | None) -> Heads:
+    """Train one head for each learning rate on augmented views of some clips; the encoder is in eval mode."""
+    grid, size = cfg.model_copy(update={"lr": tuple(sorted(cfg.lr))}), min(cfg.batch, len(clips))
+    pool, method = case.pool, case.method
+    heads = Heads((joints or 1) * method.cfg.encoder.width, len(pool.store.classes), grid, case.seed).to(pool.device)
+    model = OnViews(heads, method.pretrained, joints, 0.0 if joints is None else cfg.dropout)
+    with case.evaluating():
+        train(
+            model,
+            Loader(pool, clips, (cfg.view(method.cfg),), seed=seed_for(case.seed, "linear", "views")),
+            *_recipe(grid, len(clips), size),
+            seed=seed_for(case.seed, "linear"),
+            device=pool.device,
+        )
+    return heads
+
+
+def fit(known: Labelled, cfg: Recipe, *, seed: int) -> Heads:
     """Train one head for each learning rate of cfg on the device of the features. Raises Diverged."""
     device = known.features.device
     size = min(cfg.batch, len(known))
@@ -121,9 +202,15 @@ def fit(known: Labelled, cfg: LinearConfig, *, seed: int) -> Heads:
     train(
         heads,
         Shuffled(known, seed),
-        TrainConfig(clips=cfg.epochs * (len(known) // size) * size, batch=size, reports=1),
-        OptimConfig(kind="sgd", lr=max(cfg.lr), floor=0.0, warmup=0.0, momentum=cfg.momentum, weight_decay=0.0),
+        *_recipe(cfg, len(known), size),
         seed=seed_for(seed, "linear"),
         device=device,
     )
     return heads
+
+
+def _recipe(cfg: Recipe, clips: int, size: int) -> tuple[TrainConfig, OptimConfig]:
+    return (
+        TrainConfig(clips=cfg.epochs * (clips // size) * size, batch=size, reports=1),
+        OptimConfig(kind="sgd", lr=max(cfg.lr), floor=0.0, warmup=0.0, momentum=cfg.momentum, weight_decay=0.0),
+    )

@@ -21,7 +21,7 @@ from skelray.errors import BadInput
 from skelray.evaluate import frozen, linear
 from skelray.evaluate.case import Case, Outcome, Point
 from skelray.evaluate.features import Labelled, extract
-from skelray.evaluate.linear import LinearConfig
+from skelray.evaluate.linear import Recipe
 from skelray.rng import generator
 from skelray.schema import Strict
 
@@ -37,7 +37,7 @@ class Config(Strict):
     occluded: tuple[Held, ...] = ("zeros", "held")  # one body part after the other; at the origin, or held still
     joint_noise_metres: tuple[float, ...] = (0, 0.01, 0.02, 0.05, 0.1)  # standard deviation of each coordinate
     view_degrees: tuple[float, ...] = (0, 15, 30, 45, 60, 75, 90)  # about the vertical
-    linear: LinearConfig = LinearConfig()
+    linear: Recipe = Recipe()  # in its fast form
 
     @field_validator(*CLEAN)
     @classmethod
