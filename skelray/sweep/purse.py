@@ -12,7 +12,7 @@ from skelray.sweep.config import Plan
 from skelray.sweep.ticket import State
 from skelray.trial_config import TrialConfig
 
-# user attributes of a trial: what it costs as a whole, and with one batch alone; planned as far as it came, and in truth
+# of a trial, as user attributes: its cost as a whole, with one batch alone, planned as far as it came, and in truth
 COST, LEAST, PLANNED, USED = "cost", "least", "planned", "used"
 
 Trials = Sequence[FrozenTrial]  # of one method, handed out
