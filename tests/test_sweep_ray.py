@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import ray
+from mlflow import MlflowClient
 from tiny_store import tiny_clips, tiny_store
 
 from skelray import trial, trial_config, yaml_file
@@ -169,6 +170,9 @@ def test_a_sweep_searches_tests_and_reports_and_is_not_repeated(local_ray, space
     ledger = [json.loads(line) for line in (folder / "test_ledger.jsonl").read_text().splitlines()]
     assert sorted(line["who"] for line in ledger) == sorted(found["trial"])
     assert (folder / "report.md").exists()
+    client = MlflowClient(tracking_uri=uri)
+    logged = client.search_logged_models([client.get_experiment_by_name("skelray").experiment_id])
+    assert [(each.name, str(each.status)) for each in logged] == [(found["trial"][0], "READY")]
 
     best = trial_config.TrialConfig.model_validate(results.best())
     again = trial.run(best, folder=tmp_path / "again", report=lambda clips, metrics: None)
