@@ -9,9 +9,10 @@ from jaxtyping import Int64
 from skelray.data import facts, splits, telling
 from skelray.data.clip import UNKNOWN
 from skelray.data.store import Store
+from skelray.page import section, table
 from skelray.show import page, recorded
 from skelray.show.scene import Panel, Scene
-from skelray.show.tables import bars, histogram, section, table
+from skelray.show.tables import bars, histogram
 
 WEIGHT = 3_400_000  # bytes of coordinates, as text, that a page may hold
 

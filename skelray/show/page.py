@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from skelray.page import filled
 from skelray.show.scene import SIDES, Panel, Scene, sides
 
 LABELS, STEPS, ROW = 92, 228, 10.5  # of a grid: room for joint names, room for all steps, height of a joint
@@ -26,9 +26,7 @@ def text(scene: Scene, sections: Sequence[str] = ()) -> str:
         "body": "\n".join([*_head(scene), *sections, _legend(scene), *_groups(scene)]),
         "scene": json.dumps(data(scene), separators=(",", ":")),
     }
-    found = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
-    # All at once: a class may be named @scene@.
-    return re.sub(f"@({'|'.join(parts)})@", lambda name: parts[name[1]], found)
+    return filled(Path(__file__).with_suffix(".html"), parts)
 
 
 def data(scene: Scene) -> dict[str, object]:

@@ -1,36 +1,13 @@
-"""Tables and bars of a page, as HTML that a screen reader can read out."""
+"""Bars of a page about data, as HTML that a screen reader can read out."""
 
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skelray.page import Html
+
 BINS = 40  # bars of a histogram, at most
-
-
-class Html(str):
-    """Text that is HTML already."""
-
-
-def section(heading: str, inside: str) -> str:
-    """A part of a page under its heading. `inside` is HTML."""
-    name = heading.lower().replace(" ", "-")
-    return f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(heading)}</h2>\n{inside}\n</section>'
-
-
-def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    """A table; the first cell of a row names it. Without `heads`, rows alone. Cells are text unless they are `Html`."""
-    head = "".join(f'<th scope="col">{escape(each)}</th>' if each else "<td></td>" for each in heads)
-    lines = [f"<thead><tr>{head}</tr></thead>"] if heads else []
-    for name, *cells in rows:
-        lines.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, cells))}</tr>')
-    named = f' class="{kind}"' if kind else ""
-    # It can be scrolled by keyboard where it is wider than the screen.
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
-        f"<table{named}><caption>{escape(caption)}</caption>\n" + "\n".join(lines) + "\n</table></div>"
-    )
 
 
 def bars(count: int, most: int) -> Html:
@@ -70,9 +47,3 @@ def _bar(place: int, high: float, told: str) -> str:
 def _range(edges: NDArray[np.int64], place: int) -> str:
     first, last = int(edges[place]), int(edges[place + 1]) - 1
     return str(first) if first == last else f"{first} to {last}"
-
-
-def _cell(cell: str) -> str:
-    if isinstance(cell, Html):
-        return cell
-    return f'<td class="none">{escape(cell)}</td>' if cell in ("0", "-") else f"<td>{escape(cell)}</td>"
