@@ -66,7 +66,7 @@ def test_damaged_files_are_refused(tmp_path):
         bad.write_bytes(content)
         with pytest.raises(BadInput, match=r"bad\.npz: not a whole \.npz file"):
             NTU_NPZ.read(bad)
-    with pytest.raises(BadInput, match=r"not a whole \.npz file"):
+    with pytest.raises(BadInput, match=r"is a folder; name the \.npz file"):
         NTU_NPZ.read(tmp_path)
     with zipfile.ZipFile(bad, "w") as archive:
         archive.writestr("x_train.npy", b"")
