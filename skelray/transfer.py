@@ -77,15 +77,14 @@ def pairs(
 
 def row(source: str, each: Bench, cfg: EvaluateConfig) -> Row:
     """What is found of an encoder on a store."""
-    found: dict[str, float] = {}
-    for name in cfg.protocols:
-        found |= evaluate.measure(name, each.case, getattr(cfg, name)).metrics
+    outcomes = [evaluate.measure(name, each.case, getattr(cfg, name)) for name in cfg.protocols]
     weights, opened = each.encoder.weights, each.target.store
     return {
         "from": source,
         "to": each.target.name,
         "side": "val" if each.case.open_test is None else "test",
-        "metrics": found,
+        "metrics": {name: value for outcome in outcomes for name, value in outcome.metrics.items()},
+        "curves": {name: curve for outcome in outcomes for name, curve in outcome.curves.items()},
         "joints": each.joints,
         "classes": len(opened.classes),
         "seed": each.case.seed,

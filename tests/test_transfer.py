@@ -71,6 +71,14 @@ def test_every_encoder_is_measured_on_every_store(places, tmp_path, capsys):
     assert not (tmp_path / "out/test_ledger.jsonl").exists()
 
 
+def test_curves_are_kept(places, tmp_path):
+    words = ["--from", places["kinect25"], "--to", places["v2.arrow"], "--protocol", "robustness", "--out", tmp_path]
+    assert skelray("transfer", *words) == 0
+    (row,) = json.loads((tmp_path / "transfer.json").read_text())
+    assert [point["level"] for point in row["curves"]["view_degrees"]] == [0, 15, 30, 45, 60, 75, 90]
+    assert row["metrics"]["robustness_view_degrees"] <= 1
+
+
 def test_on_its_own_layout_a_number_is_that_of_a_trial(places, tmp_path):
     assert skelray("transfer", "--from", places["kinect20"], "--to", f"{places['v1.arrow']}:xview",
                    "--protocol", "knn", "--out", tmp_path) == 0  # fmt: skip
