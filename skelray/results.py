@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import pyarrow.parquet as pq
 from skelray import atomic, yaml_file
 from skelray.difference import difference, short
 from skelray.errors import BadInput
-from skelray.events import Ended, Event, Reported, Started, Trial, fold
+from skelray.event_rows import points_of, row_of
+from skelray.events import Ended, Event, Reported, Started, fold
 
 _TIME = pa.timestamp("us", tz="UTC")
 _TRIALS = {
@@ -25,6 +25,10 @@ _TRIALS = {
 _COST = {"flops": pa.float64(), "device_seconds": pa.float64()}  # an older version did not write them
 _HISTORY = {
     "trial": pa.string(), "clips": pa.int64(), "metric": pa.string(), "value": pa.float64(), "time": _TIME,
+}  # fmt: skip
+_PREDICTIONS = {
+    "trial": pa.string(), "protocol": pa.string(), "clip": pa.string(), "subject": pa.int64(), "label": pa.int64(),
+    "predicted": pa.int64(),
 }  # fmt: skip
 
 
@@ -67,13 +71,18 @@ class Results:
     def write(self, events: Iterable[Event], objective: str) -> None:
         """Write the three tables from all events so far; trials that have not ended are left out."""
         told = [(trial, ended) for trial in fold(events).values() if (ended := trial.ended)]
-        rows = [_row(trial, ended, objective) for trial, ended in told]
+        rows = [row_of(trial, ended, objective) for trial, ended in told]
         search = [row for row in rows if row["kind"] == "search"]
         finals = [row for row in rows if row["kind"] != "search"]
         plain = {name: column for name, column in _TRIALS.items() if name != "kind"} | _COST
         self._write_table("trials.parquet", plain, search)
         self._write_table("finals.parquet", _TRIALS | _COST, finals)
-        self._write_table("history.parquet", _HISTORY, [point for trial, _ in told for point in _history(trial)])
+        self._write_table("history.parquet", _HISTORY, [point for trial, _ in told for point in points_of(trial)])
+
+    def write_predictions(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Write predictions.parquet: which clip of the test side each final took for what, one row each."""
+        with atomic.whole(self.folder / "predictions.parquet") as unfinished:
+            pq.write_table(pa.table(columns, schema=pa.schema(_PREDICTIONS)), unfinished)
 
     def write_costs(self, costs: dict[str, Any]) -> None:
         """Write costs.json: how clips were counted, and how fast each method trained when that was measured."""
@@ -101,6 +110,16 @@ class Results:
     def history(self) -> pd.DataFrame:
         """Every measured point of every ended trial: trial, clips, metric, value, time."""
         return self._read_table("history.parquet", list(_HISTORY))
+
+    def predictions(self) -> pd.DataFrame:
+        """trial, protocol, clip, subject (-1: unknown), label, predicted, and the final's method, kind and seed.
+
+        Empty where an older version wrote the folder.
+        """
+        if not (self.folder / "predictions.parquet").exists():
+            return pd.DataFrame(columns=[*_PREDICTIONS, "method", "kind", "seed"])
+        told = self._read_table("predictions.parquet", list(_PREDICTIONS))
+        return told.merge(self.finals()[["trial", "method", "kind", "seed"]], on="trial")
 
     def sweep(self) -> dict[str, Any]:
         """The sweep as it was run."""
@@ -211,26 +230,3 @@ class Results:
     def _write_json(self, name: str, data: dict[str, Any]) -> None:
         with atomic.whole(self.folder / name) as unfinished:
             unfinished.write_text(json.dumps(data, indent=2) + "\n")
-
-
-def _row(trial: Trial, ended: Ended, objective: str) -> dict[str, Any]:
-    begun, last = trial.started, trial.last
-    return last | {
-        "trial": begun.trial, "method": begun.method, "kind": begun.kind, "state": ended.state,
-        "value": None if ended.state == "failed" else last.get(objective),
-        "clips": trial.clips, "seconds": ended.seconds, "seed": begun.seed,
-        "flops": ended.flops, "device_seconds": ended.device_seconds,
-        "started": _moment(begun.time), "ended": _moment(ended.time), "reason": ended.reason,
-        "config": json.dumps(begun.config, sort_keys=True),
-    }  # fmt: skip
-
-
-def _history(trial: Trial) -> list[dict[str, Any]]:
-    return [
-        {"trial": trial.started.trial, "clips": clips, "metric": metric, "value": value, "time": _moment(time)}
-        for (clips, metric), (value, time) in sorted(trial.points.items())
-    ]
-
-
-def _moment(time: float) -> datetime:
-    return datetime.fromtimestamp(time, UTC)

@@ -169,6 +169,11 @@ def test_a_sweep_searches_tests_and_reports_and_is_not_repeated(local_ray, space
     assert found["test/linear"].notna().all()
     ledger = [json.loads(line) for line in (folder / "test_ledger.jsonl").read_text().splitlines()]
     assert sorted(line["who"] for line in ledger) == sorted(found["trial"])
+    told = results.predictions()
+    for key, mine in told.groupby(["trial", "protocol"]):
+        value = found.set_index("trial").loc[key[0], f"test/{key[1]}"]
+        assert (mine["label"] == mine["predicted"]).mean() == pytest.approx(value)
+    assert set(told["trial"]) == set(found["trial"])
     assert (folder / "report.md").exists()
     client = MlflowClient(tracking_uri=uri)
     logged = client.search_logged_models([client.get_experiment_by_name("skelray").experiment_id])

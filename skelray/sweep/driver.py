@@ -21,7 +21,7 @@ from skelray.errors import BadInput, Stopped
 from skelray.events import Journal
 from skelray.report import spent
 from skelray.results import Results
-from skelray.sweep import cluster, config, finals, metering, models, preflight, tracking
+from skelray.sweep import cluster, config, finals, metering, models, predicted, preflight, tracking
 from skelray.sweep.config import Plan
 from skelray.sweep.finals import FinalQueue
 from skelray.sweep.live import Screen
@@ -134,6 +134,7 @@ def _finish(studies: Studies, record: Record) -> None:
     choose = max if studies.plan.sweep.objective.mode == "max" else min
     best = choose(found, key=lambda ticket: ticket.value or 0.0)
     record.results.write_best(best.config.model_dump(mode="json"))
+    predicted.collect(record.results, record.journal.path.parent / "trials", record.trials())
     report.write(folder)
     for path, under in ((folder / "best.yaml", ""), (folder / "report.md", ""), (folder / "figures", "figures")):
         if path.exists():
