@@ -6,7 +6,7 @@ import pytest
 from made_up_search import folder as folder
 from made_up_search import make_plan, run, stored
 from made_up_search import url as url
-from shared_search import SHARE, FiveTimes, Trials, make_shared, worth
+from shared_search import SHARE, TWO, FiveTimes, Trials, make_shared, worth
 
 from skelray.sweep import study
 from skelray.sweep.search import Studies
@@ -45,6 +45,20 @@ def test_what_a_calibration_missed_is_made_up_for(url, pace):
     prices = FiveTimes(fixed=SHARE / 100)
     played = Trials(Studies(make_shared("seconds"), url, prices), prices, worth, pace=pace).all()
     assert within_five_per_cent(played.used), played.used
+
+
+def test_the_pace_of_a_running_trial_counts_for_the_next_one(url):
+    prices = FiveTimes()
+    studies = Studies(make_shared("seconds", searches={"amr": TWO["amr"]}), url, prices)
+    first, other = studies.ask(), studies.ask()
+    each = SHARE / 6
+    for clips in (12_500, 25_000):
+        assert not studies.observe(first.key, clips, 0.5, used=3 * each * clips / 100_000)  # three times as slow
+    lengths = []
+    while ticket := studies.ask():
+        lengths.append(ticket.config.train.clips)
+    # the first will cost three, the second is not known yet: two are left, of trials a third as long
+    assert [other.config.train.clips, *lengths] == [100_000, 33_330, 33_330]
 
 
 def test_failures_are_charged_and_what_they_leave_is_used(url):

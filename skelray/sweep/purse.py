@@ -12,8 +12,9 @@ from skelray.sweep.config import Plan
 from skelray.sweep.ticket import State
 from skelray.trial_config import TrialConfig
 
-# of a trial, as user attributes: its cost as a whole, with one batch alone, planned as far as it came, and in truth
-COST, LEAST, PLANNED, USED = "cost", "least", "planned", "used"
+# of a trial, as user attributes: its cost as a whole, with one batch alone, and the drift in it; in truth at its end;
+# by its price, and in truth, as far as it has come
+COST, LEAST, DRIFT, USED, SO_FAR = "cost", "least", "drift", "used", "so_far"
 
 Trials = Sequence[FrozenTrial]  # of one method, handed out
 
@@ -54,7 +55,11 @@ class Clips:
         """What early stopping counts, after so many clips."""
         return clips
 
-    def receipt(self, method: str, trial: FrozenTrial, state: State, used: float | None) -> dict[str, float]:
+    def so_far(self, trial: FrozenTrial, cfg: TrialConfig, clips: int, used: float | None) -> dict[str, Any]:
+        """What is kept of a trial that runs."""
+        return {}
+
+    def receipt(self, method: str, trial: FrozenTrial, state: State, used: float | None) -> dict[str, Any]:
         """What is kept of a trial that ended; `used` None: what was planned for as far as it came."""
         return {}
 
@@ -79,9 +84,14 @@ class Shares(Clips):
         return max(1, round(TICKS * self.plan.sweep.budget.grace / self.plan.each(method)))
 
     def left(self, trials: Trials) -> float:
-        """What no trial has used, and none that runs will use."""
-        held = sum(trial.user_attrs.get(USED, trial.user_attrs[COST]) for trial in trials)
-        return float((self.plan.sweep.budget.share or 0.0) - held)
+        """What no trial has used, and none that runs will use if it goes on as it went so far."""
+        return float((self.plan.sweep.budget.share or 0.0) - sum(map(self.held, trials)))
+
+    def held(self, trial: FrozenTrial) -> float:
+        """What a trial used, or will."""
+        attrs = trial.user_attrs
+        priced, used = attrs.get(SO_FAR, (0.0, 0.0))
+        return float(attrs.get(USED, attrs[COST] * (used / priced / attrs[DRIFT] if priced and used else 1.0)))
 
     def to_come(self, method: str, trials: Trials) -> int:
         """A method whose failures alone are as many as its trials gets no further ones."""
@@ -99,11 +109,10 @@ class Shares(Clips):
         return not self.plan.sweep.only_points
 
     def drift(self, trials: Trials) -> float:
-        """How much dearer trials were than planned: of seconds a calibration tells only so much."""
-        ended = [t for t in trials if t.user_attrs.get(PLANNED) and t.state != TrialState.FAIL]
-        planned = sum(trial.user_attrs[PLANNED] for trial in ended)
-        used = sum(trial.user_attrs[USED] for trial in ended)
-        return used / planned if planned and used else 1.0
+        """How much dearer trials are than their price, running ones too: a calibration is only so good."""
+        known = [trial.user_attrs[SO_FAR] for trial in trials if SO_FAR in trial.user_attrs]
+        priced, used = (float(sum(each)) for each in zip(*known, strict=True)) if known else (0.0, 0.0)
+        return used / priced if priced and used else 1.0
 
     def length(self, method: str, cfg: TrialConfig, trials: Trials) -> tuple[TrialConfig, dict[str, Any]]:
         each, budget, left = self.plan.each(method), self.plan.sweep.budget, self.left(trials)
@@ -112,7 +121,8 @@ class Shares(Clips):
         clips = price.clips((amount or 0.0) / drift, cfg.train.batch)
         if not clips:
             raise BadInput(f"{budget.amount(amount or 0.0)} pay no batch of it ({budget.amount(price.cost(1))} a clip)")
-        return with_clips(cfg, clips), {COST: price.cost(clips) * drift, LEAST: price.cost(cfg.train.batch) * drift}
+        least = price.cost(cfg.train.batch) * drift
+        return with_clips(cfg, clips), {COST: price.cost(clips) * drift, LEAST: least, DRIFT: drift}
 
     def clock(self, method: str, trial: FrozenTrial, cfg: TrialConfig, clips: int) -> int:
         return round(TICKS * self.reached(trial, cfg, clips) / self.plan.each(method))
@@ -121,10 +131,16 @@ class Shares(Clips):
         """What so many clips of a trial were planned to cost, its start and validations spread over them."""
         return float(trial.user_attrs[COST]) * clips / (cfg.train.clips or clips)
 
-    def receipt(self, method: str, trial: FrozenTrial, state: State, used: float | None) -> dict[str, float]:
+    def receipt(self, method: str, trial: FrozenTrial, state: State, used: float | None) -> dict[str, Any]:
         spent = max(trial.intermediate_values, default=0) * self.plan.each(method) / TICKS
         planned = float(trial.user_attrs[COST]) if state == "complete" else spent
-        return {USED: planned if used is None else used, PLANNED: planned}
+        told = {USED: planned if used is None else used}
+        priced = planned / trial.user_attrs[DRIFT]
+        return told if state == "failed" else told | {SO_FAR: (priced, told[USED])}
+
+    def so_far(self, trial: FrozenTrial, cfg: TrialConfig, clips: int, used: float | None) -> dict[str, Any]:
+        priced = self.reached(trial, cfg, clips) / trial.user_attrs[DRIFT]
+        return {} if used is None else {SO_FAR: (priced, used)}
 
     def frees(self, method: str, trial: FrozenTrial, cfg: TrialConfig, clips: int, trials: Trials) -> bool:
         """Only what is worth a first rung can be given to another trial; else it is spent here, to the end."""

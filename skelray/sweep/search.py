@@ -71,13 +71,15 @@ class Studies:
                 return ticket
         return None
 
-    def observe(self, key: str, clips: int, value: float | None) -> bool:
+    def observe(self, key: str, clips: int, value: float | None, used: float | None = None) -> bool:
         """The objective of a trial after so many clips seen; True: stop it. Repeated reports change nothing."""
         trial = self._frozen(key)
         if trial.state.is_finished():
             return True
         known, handed = trial.intermediate_values, self._handed[key]
         now, trial_id = self._purse.clock(handed.method, trial, handed.config, clips), handed.id
+        for name, told in self._purse.so_far(trial, handed.config, clips, used).items():
+            self._storage.set_trial_user_attr(trial_id, name, told)
         if value is None or not math.isfinite(value):
             self._storage.set_trial_user_attr(trial_id, REASON, f"the objective is {value} at {clips} clips")
             return True

@@ -54,7 +54,10 @@ class SearchQueue:
     def reported(self, key: str, clips: int, metrics: dict[str, float]) -> bool:
         self._record.reported(key, clips, metrics)
         self._last[key] = clips, metrics.get(self._objective)
-        return self._studies.observe(key, *self._last[key])
+        if self._studies.plan.sweep.budget.unit == "clips":
+            return self._studies.observe(key, *self._last[key])
+        spent = self._record.spent(key, "complete", time.time())
+        return self._studies.observe(key, *self._last[key], self._used(spent) if spent else None)
 
     def ended(self, key: str, state: State, reason: str) -> None:
         clips, value = self._last.get(key, (0, None))
