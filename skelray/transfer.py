@@ -12,6 +12,7 @@ from skelray import atomic, encoder, evaluate, measure
 from skelray.encoder import Bench, Target
 from skelray.errors import BadInput
 from skelray.measure import EvaluateConfig
+from skelray.report.tables import measured
 from skelray.weights import named
 
 TABLE, PAGE, LEDGER = "transfer.json", "transfer.md", "test_ledger.jsonl"
@@ -98,7 +99,9 @@ def matrix(rows: Sequence[Row], metric: str) -> tuple[list[str], list[list[str]]
     """Header and lines of the table of one metric: a line a source, a column a target, shares in percent."""
     sources, targets = (list(dict.fromkeys(each[key] for each in rows)) for key in ("from", "to"))
     known = {(each["from"], each["to"]): each["metrics"].get(metric) for each in rows}
-    lines = [[source, *(_cell(known.get((source, where)), metric) for where in targets)] for source in sources]
+    lines = [
+        [source, *(measured(known.get((source, where)), f"val/{metric}") for where in targets)] for source in sources
+    ]
     return ["from", *targets], lines
 
 
@@ -136,10 +139,3 @@ def write(out: Path, rows: Sequence[Row]) -> None:
 def filled(each: Row) -> str:
     """In words, which joints of an encoder were copied from neighbours."""
     return f"{', '.join(each['joints']['filled'])} not in the store, each a copy of its nearest joint that is"
-
-
-def _cell(value: float | None, metric: str) -> str:
-    if value is None:
-        return "-"
-    other = metric.endswith("_lr") or metric.startswith(("signals_", "generation_"))
-    return f"{value:.4g}" if other else f"{100 * value:.1f}"

@@ -70,12 +70,13 @@ def measure(case: Case, cfg: Config) -> Outcome:
     if not all(each.isfinite().all() for each in made.values()):
         raise Diverged("the clips that are generated are not finite")
     scale = Scale(training)
-    found = {"frechet_training": frechet(scale(training), scale(real))}
-    found["bone_variation_real"] = bones(real, real, skeleton)[0]
+    found: dict[str, float] = {}
     for kind, each in made.items():
         variation, ratio = bones(each, real, skeleton)
         told = {"frechet": frechet(scale(each), scale(real)), "bone_variation": variation, "bone_ratio": ratio}
         found |= {name + kind: value for name, value in told.items()}
+    found["frechet_training"] = frechet(scale(training), scale(real))
+    found["bone_variation_real"] = bones(real, real, skeleton)[0]
     if "_conditional" in made and facts.aside(case.pool.store)["units"] == "metres":
         found["mpjpe_mm"] = millimetres(made["_conditional"], real).double().mean().item()
     return Outcome({f"generation_{name}": value for name, value in found.items()})
