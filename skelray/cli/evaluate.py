@@ -37,13 +37,17 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="A folder for evaluation.json and predictions.json.")] = Path("evaluation"),
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier evaluation left in OUT.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Of a CPU; numbers repeat on equal threads.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of what the protocols draw.")] = 0,
 ) -> None:
     """Measure what ENCODER is worth on STORE. Without --test validation clips are scored and no test clip is read."""
+    import torch
+
     from skelray import appraise  # after the options are read: --help need not wait for torch
     from skelray.cli.train import usable
 
     usable(device)
+    torch.set_num_threads(threads)
     asked = [name.strip() for name in protocol.split(",") if name.strip()]
     found = appraise.run(
         encoder, store, asked, settings=tuple(set_ or ()), split=split, val_subjects=val_subjects, test=test,
