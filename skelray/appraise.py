@@ -18,7 +18,7 @@ from skelray.data.clip import UNKNOWN
 from skelray.encoder import Bench
 from skelray.errors import BadInput
 from skelray.evaluate import kept
-from skelray.evaluate.case import Case, Outcome, Predictions
+from skelray.evaluate.case import Case, Outcome, together
 from skelray.measure import EvaluateConfig
 from skelray.schema import problems
 from skelray.train import Diverged
@@ -164,12 +164,8 @@ def described(name: str, bench: Bench, case: Case, cfg: EvaluateConfig, test: bo
 
 def write(out: Path, found: Appraisal, case: Case) -> None:
     """Both files, each whole."""
-    told: dict[str, Predictions] = {
-        key: each for part in found.parts.values() for key, each in part.predictions.items()
-    }
-    kept.save(out, told, case.pool.store)
-    metrics = {key: value for part in found.parts.values() for key, value in part.metrics.items()}
-    curves = {key: value for part in found.parts.values() for key, value in part.curves.items()}
-    said = found.about | {"metrics": metrics, "curves": curves, "seconds": found.seconds}
+    whole = together(found.parts.values())
+    kept.save(out, replace(whole, curves={}), case.pool.store)
+    said = found.about | {"metrics": whole.metrics, "curves": whole.curves, "seconds": found.seconds}
     with atomic.whole(out / FILE) as unfinished:
         unfinished.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")

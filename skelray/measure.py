@@ -4,6 +4,7 @@ Whatever a protocol leaves open (the probe's learning rate) is chosen on validat
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from pydantic import Field, field_validator
@@ -14,7 +15,7 @@ from skelray.data.loader import Pool, fixed
 from skelray.data.splits import Indices
 from skelray.errors import BadInput, near
 from skelray.evaluate import generation
-from skelray.evaluate.case import Case, Predictions, some
+from skelray.evaluate.case import Case, Outcome, some, together
 from skelray.evaluate.finetune import Config as FinetuneConfig
 from skelray.evaluate.generation import Config as GenerationConfig
 from skelray.evaluate.knn import KnnConfig
@@ -101,16 +102,15 @@ def refuse_unable(method: Method, cfg: EvaluateConfig, pool: Pool) -> None:
         evaluate.refuse(name, method, pool, getattr(cfg, name))
 
 
-def test(case: Case, cfg: EvaluateConfig, protocols: Sequence[str]) -> tuple[dict[str, float], dict[str, Predictions]]:
-    """test/* by each protocol, fitted on the whole training side, and the class that each test clip was given.
+def test(case: Case, cfg: EvaluateConfig, protocols: Sequence[str]) -> Outcome:
+    """test/* by each protocol, fitted on the whole training side, the class that each test clip was given, and curves.
 
     Rows ending in `_clean` leave out test clips whose exact copy lies on the training side; they are missing when
     nothing remains.
     """
-    outcomes = [evaluate.measure(name, case, getattr(cfg, name)) for name in dict.fromkeys(protocols)]
-    found = {"test/clips": float(len(case.side.standard)), "test/clips_clean": float(len(case.side.clean))}
-    found |= {f"test/{key}": value for outcome in outcomes for key, value in outcome.metrics.items()}
-    return found, {key: told for outcome in outcomes for key, told in outcome.predictions.items()}
+    found = together((evaluate.measure(name, case, getattr(cfg, name)) for name in dict.fromkeys(protocols)), "test/")
+    sizes = {"test/clips": float(len(case.side.standard)), "test/clips_clean": float(len(case.side.clean))}
+    return replace(found, metrics={**sizes, **found.metrics})
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name

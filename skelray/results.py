@@ -84,6 +84,10 @@ class Results:
         with atomic.whole(self.folder / "predictions.parquet") as unfinished:
             pq.write_table(pa.table(columns, schema=pa.schema(_PREDICTIONS)), unfinished)
 
+    def write_curves(self, curves: Mapping[str, Any]) -> None:
+        """Write curves.json: final -> curve -> its points, each a small object with `level` and `accuracy`."""
+        self._write_json("curves.json", dict(curves))
+
     def write_costs(self, costs: dict[str, Any]) -> None:
         """Write costs.json: how clips were counted, and how fast each method trained when that was measured."""
         self._write_json("costs.json", costs)
@@ -120,6 +124,12 @@ class Results:
             return pd.DataFrame(columns=[*_PREDICTIONS, "method", "kind", "seed"])
         told = self._read_table("predictions.parquet", list(_PREDICTIONS))
         return told.merge(self.finals()[["trial", "method", "kind", "seed"]], on="trial")
+
+    def curves(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """What `write_curves` wrote; {} where an older version wrote the folder."""
+        path = self.folder / "curves.json"
+        found: dict[str, dict[str, list[dict[str, Any]]]] = json.loads(path.read_bytes()) if path.exists() else {}
+        return found
 
     def sweep(self) -> dict[str, Any]:
         """The sweep as it was run."""

@@ -19,7 +19,7 @@ from skelray.data.loader import Loader, Pool
 from skelray.data.quarantine import Quarantine
 from skelray.errors import BadInput
 from skelray.evaluate import kept
-from skelray.evaluate.case import Case, Predictions
+from skelray.evaluate.case import Case, Outcome
 from skelray.method import Method
 from skelray.rng import seed_for
 from skelray.schema import reread
@@ -55,9 +55,7 @@ class Prepared:
         found = measure.validate(self.case(), cfg)
         return found | measure.reconstruction(self.method, self.pool, val, cfg, seed=seed)
 
-    def test(
-        self, protocols: Sequence[str], ledger: Path | None, reader: str
-    ) -> tuple[dict[str, float], dict[str, Predictions]]:
+    def test(self, protocols: Sequence[str], ledger: Path | None, reader: str) -> Outcome:
         """test/* of the method as it is now, and the class that each test clip was given; opens the test side."""
         digest = hashlib.sha256(self.cfg.model_dump_json().encode()).hexdigest()[:12]
         about = {"config": digest, "protocols": list(protocols)}
@@ -144,11 +142,13 @@ def final(
         _pretrain(parts, parts.selection.everything, dict, folder, report)
     else:
         _begin(parts, parts.selection.everything)
-    found, told = parts.test(protocols, ledger, reader)
-    kept.save(folder, told, parts.store)
+    found = parts.test(protocols, ledger, reader)
+    kept.save(folder, found, parts.store)
     with atomic.whole(finished) as unfinished:
-        unfinished.write_text(json.dumps({"identity": mine, "protocols": list(protocols), "metrics": found}))
-    return found
+        unfinished.write_text(
+            json.dumps({"identity": mine, "protocols": list(protocols), "metrics": dict(found.metrics)})
+        )
+    return dict(found.metrics)
 
 
 def _pretrain(

@@ -5,7 +5,7 @@ from made_up_sweep import folder as made_up_results
 from tiny_store import tiny_store
 
 from skelray.evaluate import kept
-from skelray.evaluate.case import Predictions
+from skelray.evaluate.case import Outcome, Predictions
 from skelray.events import Ended, Started, fold
 from skelray.sweep import predicted
 
@@ -22,7 +22,8 @@ def test_finals_are_gathered_with_the_names_and_subjects_of_their_clips(tmp_path
     told = Predictions(clips, opened.label[clips].astype(np.int64), np.array([0, 1, 2]))
     for key in (final["trial"], "searched", "broken"):
         (tmp_path / "trials" / key).mkdir(parents=True)
-        kept.save(tmp_path / "trials" / key, {"linear": told}, opened)
+        curve = {"noise": [{"level": 0.0, "accuracy": 0.5}, {"level": 0.1, "accuracy": 0.25}]}
+        kept.save(tmp_path / "trials" / key, Outcome({}, {"linear": told}, curve), opened)
     known = fold(
         [*events(final["trial"], "final"), *events("searched", "search"), *events("broken", "final", "failed")]
     )
@@ -36,11 +37,13 @@ def test_finals_are_gathered_with_the_names_and_subjects_of_their_clips(tmp_path
         assert set(table["trial"]) == {final["trial"]}
         assert set(table["method"]) == {final["method"]}
         assert set(table["seed"]) == {final["seed"]}
+        assert results.curves() == {final["trial"]: curve}
 
 
 def test_a_folder_of_an_older_version_has_an_empty_table(tmp_path):
     table = made_up_results(tmp_path / "r").predictions()
     assert len(table) == 0
+    assert made_up_results(tmp_path / "other").curves() == {}
     assert {"trial", "protocol", "clip", "subject", "label", "predicted", "method", "seed"} <= set(table.columns)
 
 

@@ -97,7 +97,8 @@ def test_the_test_side_is_opened_when_all_is_chosen_and_moves_no_choice(stored, 
     )
     opened = splits.open_test(parts.store, parts.cfg.data.split, reader="me", ledger=None)
     case = parts.case(lambda: (asked.append("opened"), opened)[1])
-    found, told = measure.test(case, measure.EvaluateConfig(), ["linear"])
+    outcome = measure.test(case, measure.EvaluateConfig(), ["linear"])
+    found, told = outcome.metrics, outcome.predictions
     everything, selection = parts.selection.everything, parts.selection
     assert asked == [everything.tolist(), "opened", opened.standard.tolist()]
     train, val = (Labelled(known.features[clips], known.label[clips]) for clips in (selection.train, selection.val))

@@ -4,7 +4,7 @@ While a configuration is chosen the clips to score are the validation clips. Whe
 still chooses on validation, then fits on the whole training side and scores the test side, which can be read only then.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,6 +46,16 @@ class Outcome:
     metrics: Mapping[str, float]  # accuracies are shares of 1; names without val/ or test/
     predictions: Mapping[str, Predictions] = field(default_factory=dict)  # metric -> of the clips that were scored
     curves: Mapping[str, list[Point]] = field(default_factory=dict)  # name -> its points
+
+
+def together(outcomes: Iterable[Outcome], prefix: str = "") -> Outcome:
+    """What several protocols found as one; `prefix` goes before the names of metrics."""
+    metrics, told, curves = dict[str, float](), dict[str, Predictions](), dict[str, list[Point]]()
+    for each in outcomes:
+        metrics |= {f"{prefix}{name}": value for name, value in each.metrics.items()}
+        told |= each.predictions
+        curves |= each.curves
+    return Outcome(metrics, told, curves)
 
 
 def some(clips: Indices, most: int) -> Indices:

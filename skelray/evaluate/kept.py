@@ -1,34 +1,43 @@
-"""The predictions of one final in its folder: which clip of the test side was taken for what."""
+"""What was found of one encoder, in its folder: which clip was taken for what, and the points of curves."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from skelray import atomic
 from skelray.data.store import Store
-from skelray.evaluate.case import Predictions
+from skelray.evaluate.case import Outcome, Point
 
-FILE = "predictions.json"
+FILE, CURVES = "predictions.json", "curves.json"
 
 
-def save(folder: Path, told: Mapping[str, Predictions], store: Store) -> None:
-    """Write them whole, with the name and the subject of each clip."""
+def save(folder: Path, found: Outcome, store: Store) -> None:
+    """Write them whole: predictions with the name and the subject of each clip; curves where there are any."""
     columns = {
         metric: {
-            "clip": store.clip_name[found.clips].tolist(),
-            "subject": store.subject[found.clips].tolist(),
-            "label": found.label.tolist(),
-            "predicted": found.predicted.tolist(),
+            "clip": store.clip_name[told.clips].tolist(),
+            "subject": store.subject[told.clips].tolist(),
+            "label": told.label.tolist(),
+            "predicted": told.predicted.tolist(),
         }
-        for metric, found in told.items()
+        for metric, told in found.predictions.items()
     }
-    with atomic.whole(folder / FILE) as unfinished:
-        unfinished.write_text(json.dumps(columns))
+    for name, content in {FILE: columns, **({CURVES: found.curves} if found.curves else {})}.items():
+        with atomic.whole(folder / name) as unfinished:
+            unfinished.write_text(json.dumps(content))
 
 
 def load(folder: Path) -> dict[str, dict[str, list[Any]]]:
     """metric -> columns, each a list with an entry a clip; {} when an older version wrote the folder."""
-    path = folder / FILE
-    found: dict[str, dict[str, list[Any]]] = json.loads(path.read_text()) if path.is_file() else {}
+    found: dict[str, dict[str, list[Any]]] = _read(folder / FILE)
     return found
+
+
+def curves(folder: Path) -> dict[str, list[Point]]:
+    """curve -> its points; {} when an older version wrote the folder."""
+    found: dict[str, list[Point]] = _read(folder / CURVES)
+    return found
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text()) if path.is_file() else {}
