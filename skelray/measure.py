@@ -13,7 +13,7 @@ from skelray import evaluate
 from skelray.batch import test_view
 from skelray.data.loader import Pool, fixed
 from skelray.data.splits import Indices
-from skelray.errors import BadInput, near
+from skelray.errors import BadInput
 from skelray.evaluate import generation
 from skelray.evaluate.case import Case, Outcome, some, together
 from skelray.evaluate.finetune import Config as FinetuneConfig
@@ -42,14 +42,7 @@ class EvaluateConfig(Strict):
     size: int = Field(64, ge=1)  # clips encoded at once
     reconstruction: int = Field(0, ge=0)  # held-out clips that are generated again from what the encoder sees of them
 
-    @field_validator("protocols")
-    @classmethod
-    def known_protocols(cls, protocols: tuple[str, ...]) -> tuple[str, ...]:
-        for name in protocols:
-            if name not in evaluate.available():
-                hint = near(name, evaluate.available())
-                raise ValueError(f"no protocol {name!r}{hint} (there are {', '.join(evaluate.available())})")
-        return protocols
+    _known = field_validator("protocols")(evaluate.known)
 
     def refuse_stream(self, stream: str) -> None:
         """Raise ValueError where what is generated again has no joints to be compared."""

@@ -23,6 +23,8 @@ from skelray.sweep.preflight import Machine
         (["data.split=foo"], 'cannot be split by "foo"'),
         (["data.val_subjects=500"], "cannot hold out 500"),
         (["train.batch=100000"], "do not fit into an epoch"),
+        (["final.protocols=[linear, generation]"], "final.protocols: amr cannot be measured by generation"),
+        (["final.protocols=[linaer]"], 'did you mean "linear"'),
         (["resources.workers=4095", "train.batch=64"], "4095 worker(s)"),  # the cores first, the batch second
     ],
 )

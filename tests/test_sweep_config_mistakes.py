@@ -15,7 +15,7 @@ MISTAKES = [
     (BOTH, "workers: 1", "workers: two", "both.yaml:14: resources.workers: Input should be a valid integer"),
     (BOTH, "val/linear", "train/loss", "both.yaml:12: objective.metric: 'train/loss' is not made on validation"),
     (BOTH, "val/linear", "test/linear", "both.yaml:12: objective.metric: 'test/linear' is not made on validation"),
-    (BOTH, "[linear]", "[linaer]", "both.yaml:15: final.protocols.0: Input should be 'linear' or 'knn', not 'linaer'"),
+    (BOTH, "[linear]", "[linaer]", "both.yaml:15: final.protocols: no protocol 'linaer'; did you mean \"linear\"?"),
     (BOTH, "question: which?\n", "", "question: Field required"),
     (BOTH, "[amr, mamp]", "[amr, mmap]", "both.yaml:4: spaces.1: no search space 'mmap'; did you mean \"mamp\"?"),
     (BOTH, "[amr, mamp]", "[amr, amr]", "both.yaml:4: spaces.1: two spaces for the method amr"),

@@ -7,6 +7,7 @@ names(cfg), where there is one, lists the metrics that it gives: those that a se
 refuse(method, pool, cfg), where there is one, raises BadInput before anything is trained for what it could not measure.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -32,6 +33,14 @@ def load(name: str) -> ModuleType:
     if name not in available():
         raise BadInput(f"no protocol {name!r}{near(name, available())} (there are {', '.join(available())})")
     return import_module(f"{__name__}.{name}")
+
+
+def known(names: Sequence[str]) -> Sequence[str]:
+    """The names, if each is a protocol's; raises ValueError otherwise, with the nearest one."""
+    for name in names:
+        if name not in available():
+            raise ValueError(f"no protocol {name!r}{near(name, available())} (there are {', '.join(available())})")
+    return names
 
 
 def names(name: str, cfg: Any) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from skelray import methods, yaml_file
+from skelray import evaluate, methods, yaml_file
 from skelray.errors import BadInput, near
 from skelray.schema import Section, Strict
 from skelray.sweep import space as spaces_of
@@ -51,7 +51,9 @@ class Final(Section):
 
     top: int = Field(1, ge=1)  # configurations for each method
     seeds: int = Field(2, ge=0)  # 0: no finals, test stays unread
-    protocols: list[Literal["linear", "knn"]] = Field(["linear", "knn"], min_length=1)
+    protocols: list[str] = Field(["linear", "knn"], min_length=1)  # files of skelray.evaluate; for test/*
+
+    _known = field_validator("protocols")(evaluate.known)
 
 
 class SweepConfig(Section):

@@ -177,6 +177,7 @@ def _data(plan: Plan) -> dict[str, str]:
             if plan.sweep.final.seeds:
                 splits.refuse_untestable(opened, data.split)
     preflight.refuse_other_bodies(plan, opened)
+    preflight.refuse_unmeasurable(plan, opened)
     return {"store": config.store, "fingerprint": opened.fingerprint}
 
 

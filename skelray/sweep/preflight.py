@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import torch
 
-from skelray import methods
+from skelray import evaluate, methods
 from skelray.data.loader import Loader, Pool
 from skelray.data.store import Store
 from skelray.errors import BadInput
@@ -109,6 +109,20 @@ def refuse_other_bodies(plan: Plan, opened: Store) -> None:
                 Loader(Pool(opened), np.zeros(1, np.int64), trial.views, seed=0).batch(0, 1)
             except BadInput as error:
                 raise BadInput(f"{method} on {opened.name}: {at}{error}") from None
+
+
+def refuse_unmeasurable(plan: Plan, opened: Store) -> None:
+    """Raise BadInput where a finalist could not be measured by a protocol that the finals ask for."""
+    for method in plan.spaces if plan.sweep.final.seeds else ():
+        trial = plan.trial(method, {})
+        with torch.random.fork_rng(devices=[]):
+            built = methods.load(method)(trial.method, opened.skeleton)
+        pool = Pool(opened, stream=trial.data.stream)
+        for name in plan.sweep.final.protocols:
+            try:
+                evaluate.refuse(name, built, pool, getattr(trial.evaluate, name))
+            except BadInput as error:
+                raise BadInput(f"final.protocols: {method} cannot be measured by {name}: {error}") from None
 
 
 def for_finals(resources: Resources, search: Placement) -> Resources:
