@@ -119,11 +119,14 @@ def final(
     device: torch.device | str = "cpu",
     fingerprint: str | None = None,
     trained: bool = True,
+    peek: bool = False,
 ) -> dict[str, float]:
     """Train on the whole training side and open the test side once: test/* for `protocols`, standard and clean.
 
     `report` hears training losses alone. A finished final repeats its numbers from `folder` without opening the test.
     With trained=False it is the random encoder's row, by the same protocols: the floor that training has to pass.
+    With peek=True the test side is read at every report as well, which nothing is chosen by: it shows what "best epoch on
+    test" would have claimed.
     """
     parts = prepare(cfg, device, fingerprint)
     for name in protocols:  # said before training: it would go wrong after it
@@ -139,7 +142,8 @@ def final(
             report(state["clips"], state["metrics"])  # so that the test's figures stand at the same clips again
         return dict(known["metrics"])
     if trained:
-        _pretrain(parts, parts.selection.everything, dict, folder, report)
+        look = partial(_peek, parts, protocols, ledger, reader) if peek else dict
+        _pretrain(parts, parts.selection.everything, look, folder, report)
     else:
         _begin(parts, parts.selection.everything)
     found = parts.test(protocols, ledger, reader)
@@ -149,6 +153,11 @@ def final(
             json.dumps({"identity": mine, "protocols": list(protocols), "metrics": dict(found.metrics)})
         )
     return dict(found.metrics)
+
+
+def _peek(parts: Prepared, protocols: Sequence[str], ledger: Path | None, reader: str) -> dict[str, float]:
+    found = parts.test(protocols, ledger, f"{reader} (peek)").metrics
+    return {name: value for name, value in found.items() if not name.startswith("test/clips")}
 
 
 def _pretrain(

@@ -132,3 +132,16 @@ def test_a_final_asked_for_another_protocol_later_answers_it(stored, tmp_path):
     assert "test/linear" in trial.final(config, protocols=["linear", "knn"], **rest)
     trial.final(config, protocols=["knn"], **rest)
     assert len(ledger.read_text().splitlines()) == 2
+
+
+def test_peeking_reads_the_test_side_at_every_report_and_changes_nothing(stored, tmp_path):
+    config, ledger = TrialConfig.model_validate(tiny(store=stored)), tmp_path / "ledger.jsonl"
+    honest = trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=None)
+    heard = Heard()
+    found = trial.final(config, folder=tmp_path / "peek", report=heard, ledger=ledger, reader="amr-0", peek=True)
+    assert found == honest
+    points = [metrics["test/linear"] for _, metrics in heard]
+    assert len(points) == config.train.reports
+    assert points[-1] == found["test/linear"]
+    readers = [json.loads(line)["who"] for line in ledger.read_text().splitlines()]
+    assert readers == ["amr-0 (peek)"] * len(points) + ["amr-0"]

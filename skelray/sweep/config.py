@@ -52,6 +52,7 @@ class Final(Section):
     top: int = Field(1, ge=1)  # configurations for each method
     seeds: int = Field(2, ge=0)  # 0: no finals, test stays unread
     protocols: list[str] = Field(["linear", "knn"], min_length=1)  # files of skelray.evaluate; for test/*
+    peek: bool = False  # read test at every report, too: shows what "best epoch on test" would claim, chooses nothing
 
     _known = field_validator("protocols")(evaluate.known)
 

@@ -197,4 +197,5 @@ def _payload(plan: Plan, places: Places, data: dict[str, str]) -> dict[str, Any]
         "ledger": str(places.results.absolute() / "test_ledger.jsonl"),
         "fingerprint": data["fingerprint"],
         "protocols": list(plan.sweep.final.protocols),
+        "peek": plan.sweep.final.peek,
     }

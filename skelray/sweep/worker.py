@@ -119,6 +119,7 @@ def work(payload: dict[str, Any], report: Report, **place: Any) -> None:
             device=place["device"],
             fingerprint=payload["fingerprint"],
             trained=payload["kind"] == "final",
+            peek=payload["peek"],
         )
     if metrics != last[1]:
         report(last[0], metrics)  # the figures of the test come after the last report of the training
