@@ -102,7 +102,7 @@ class Kept:
 
 def fit(folder: Path, queue, launcher: str, workers: int = 1, concurrent: int = 1) -> None:
     names = {"trials": str(folder / launcher), "ray": str(folder / "ray"), "ledger": str(folder / "ledger")}
-    common = {**names, "directory": str(folder), "fingerprint": None, "protocols": ["linear"]}
+    common = {**names, "directory": str(folder), "fingerprint": None, "protocols": ["linear"], "peek": False}
     with cluster.Cluster(None) as our_ray:
         our_ray.fit(queue, Placement(launcher, concurrent, workers, 1, 0.0, MACHINE), common)
 
