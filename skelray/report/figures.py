@@ -147,7 +147,7 @@ def _panels(number: int, shared: bool) -> tuple[Figure, list[Axes]]:
         panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
         panel.xaxis.set_major_locator(MaxNLocator(5))
-        panel.xaxis.set_major_formatter(FuncFormatter(_thousands))
+        panel.xaxis.set_major_formatter(FuncFormatter(thousands))
         panels.append(panel)
     return figure, panels
 
@@ -165,7 +165,8 @@ def _spoken(metric: str) -> str:
     return f"{names.get(plain, plain)}, {'clean' if protocol.endswith('_clean') else 'standard'} test set"
 
 
-def _thousands(value: float, place: int | None = None) -> str:
+def thousands(value: float, place: int | float | None = None) -> str:
+    """A number on an axis."""
     return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
 
 

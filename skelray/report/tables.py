@@ -56,10 +56,9 @@ def leaders(results: Results) -> pd.DataFrame:
     finals = finals[finals["state"] == "complete"]
     best = best_values(results)
     rows: list[dict[str, Any]] = []
-    configs = finals["config"].map(_without_seed)
+    configs, names = finals["config"].map(_without_seed), finalists(finals)
     for (method, kind, _), seeds in finals.groupby(["method", "kind", configs], sort=False):
-        name = str(method) if kind == "final" else f"{FLOOR} {method}"
-        row: dict[str, Any] = {"name": name, "method": method, "kind": kind, "seeds": len(seeds)}
+        row: dict[str, Any] = {"name": names[seeds.index[0]], "method": method, "kind": kind, "seeds": len(seeds)}
         row |= {"clips": int(seeds["clips"].max()), "val": best.get(str(method)) if kind == "final" else None}
         for metric in metrics:
             row |= {metric: seeds[metric].mean(), f"{metric} spread": seeds[metric].std(ddof=1)}
@@ -96,11 +95,24 @@ def searched(results: Results) -> pd.DataFrame:
     rows: dict[str, dict[str, str]] = {}
     for trial, method, config in results.trials()[["trial", "method", "config"]].itertuples(index=False):
         flat = existing(json.loads(config), when.get(method, {}))
-        rows[trial] = {key: _short(flat[key]) for key in asked.get(method, {}) if key in flat}
+        rows[trial] = {key: short(flat[key]) for key in asked.get(method, {}) if key in flat}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
-def _short(value: Any) -> str:
+def finalists(finals: pd.DataFrame) -> "pd.Series[str]":
+    """A name a row: its method, or the search trial that it repeats where a method has several finalists.
+
+    Untrained encoders are `untrained METHOD`.
+    """
+    configs = finals["config"].map(_without_seed)
+    several = configs[finals["kind"] == "final"].groupby(finals["method"]).nunique()
+    named = finals["method"].where(finals["kind"] == "final", f"{FLOOR} " + finals["method"])
+    many = (finals["kind"] == "final") & (finals["method"].map(several) > 1)
+    return named.mask(many, finals["trial"].str.replace(r"-seed-\d+$", "", regex=True)).astype(str)
+
+
+def short(value: Any) -> str:
+    """A value of a config in a few letters."""
     return f"{value:.4g}" if isinstance(value, float) else text(value)
 
 

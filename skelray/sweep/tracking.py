@@ -197,7 +197,7 @@ def track(results: Results, uri: str) -> None:
     runs = _runs(uri, results.folder.resolve().name, tags(results), sweep)
     try:
         runs.write(events)
-        for path in (results.folder / name for name in ("best.yaml", "report.md", "figures")):
+        for path in (results.folder / name for name in ("best.yaml", "report.html", "report.md", "figures")):
             if path.exists():
                 runs.artifact(path, path.name if path.is_dir() else "")
         for trial, folder in models.keep(results).items():

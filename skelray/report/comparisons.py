@@ -1,0 +1,196 @@
+"""Who is better than whom: a sentence a pair of finalists, the numbers behind it, and the critical-difference diagram.
+
+From the predictions of single clips; where an older sweep kept none, the report says so and claims nothing.
+"""
+
+from itertools import combinations
+
+from matplotlib.figure import Figure
+
+from skelray.errors import BadInput
+from skelray.page import Html
+from skelray.report import svg, tables
+from skelray.report.blocks import Block, Folded, Items, Part, Picture, Table, Title, Warn
+from skelray.results import Results
+from skelray.statistics.compare import Comparison, Method, Pair, compare
+from skelray.statistics.correction import Ranks
+from skelray.statistics.intervals import Interval, NoInterval, seeds
+from skelray.statistics.sentences import points
+
+UNKNOWN = -1  # subject of a clip, as stores write it
+MISSING = (
+    "This sweep kept no predictions of single clips (an older version ran it, or no final came to its end). Which clips"
+    " a method tells cannot be compared, so there is no test, no critical-difference diagram, no table of classes and"
+    " no confusion matrix. The spread over seeds alone is no substitute: it knows nothing of other clips, and with few"
+    " seeds it claims differences that are not there."
+)
+
+
+def comparisons(results: Results) -> tuple[dict[str, Comparison], list[str]]:
+    """A comparison of all finalists for each protocol, the one of the objective first; and why others have none."""
+    told, finals = results.predictions(), results.finals()
+    if told.empty or finals.empty:
+        return {}, []
+    finals = finals.assign(name=tables.finalists(finals))
+    finals = finals[(finals["kind"] == "final") & (finals["state"] == "complete")]
+    told = told[told["trial"].isin(finals["trial"])]
+    told = told.assign(method=told["trial"].map(finals.set_index("trial")["name"]))
+    if (told["subject"] == UNKNOWN).any():  # all clips have a subject, or none is used
+        told = told.drop(columns="subject")
+    chosen = tables.objective(results)[0].partition("/")[2]
+    found, refused = {}, []
+    for protocol in sorted(map(str, told["protocol"].unique()), key=lambda name: (name != chosen, name)):
+        try:
+            found[protocol] = compare(told, protocol)
+        except BadInput as error:  # a run that lacks clips: said, and the other protocols stand
+            refused.append(str(error))
+    return found, refused
+
+
+def part(results: Results, found: dict[str, Comparison], refused: list[str]) -> Part:
+    """All pairs of finalists in words; the first protocol in full, the others folded."""
+    if not found:
+        return Part("Comparisons", [*map(Warn, refused), *_without(results)])
+    blocks: list[Block] = [Warn(each) for each in refused]
+    for place, (protocol, each) in enumerate(found.items()):
+        if len(found) > 1:
+            blocks.append(Title(f"Under {protocol}"))
+        if not each.pairs:
+            blocks.append("One finalist: there is nothing to compare it with.")
+        sentences = Items(tuple(pair.sentence for pair in each.pairs))
+        notes = [Items(each.notes)] if each.notes else []
+        details = _details(each, place)
+        blocks += [sentences] * bool(each.pairs)
+        blocks += [*notes, *details] if place == 0 else [Folded(f"Numbers under {protocol}", [*notes, *details])]
+    return Part("Comparisons", blocks)
+
+
+def _without(results: Results) -> list[Block]:
+    """What can be said of finalists without predictions: how far apart they are, and that it is open."""
+    finals = tables.leaders(results)
+    finals = finals[finals["kind"] == "final"]
+    metrics = tables.test_metrics(finals)
+    if finals.empty or not metrics:
+        return ["No finalist was tested: there is nothing to compare."]
+    rows = finals[["name", "seeds", metrics[0]]].dropna().to_dict("records")
+    open_ = [
+        f"Whether {one['name']} and {other['name']} differ is open: predictions of single clips are missing"
+        f" ({one['name']} is {points(one[metrics[0]] - other[metrics[0]])} points above {other['name']} in these runs;"
+        f" {seeds(min(one['seeds'], other['seeds']))})."
+        for one, other in combinations(rows, 2)
+    ]
+    if not open_:
+        return [Warn(MISSING), "One finalist: there is nothing to compare it with."]
+    return [Warn(MISSING), f"By {metrics[0]}:", Items(tuple(open_))]
+
+
+def _details(each: Comparison, place: int) -> list[Block]:
+    subjects = "" if each.subjects is None else f" of {each.subjects} subject{'s' if each.subjects > 1 else ''}"
+    methods = Table(
+        f"Accuracy under {each.protocol} on {each.clips:,} clips{subjects}, in percent",
+        ["method", "seeds", "mean", "deviation", "95 % over seeds", "95 % over seeds and clips"],
+        [_method(method) for method in each.methods],
+    )
+    if not each.pairs:
+        return [methods]
+    pairs = Table(
+        f"Pairs under {each.protocol}: differences in points, p after Holm's correction over {each.tests} pairs",
+        ["pair", "difference", "95 % interval", "p alone", "p corrected", "95 % bootstrap", "Cohen's h", "odds ratio",
+         "McNemar p, these runs"],
+        [_pair(pair) for pair in each.pairs],
+    )  # fmt: skip
+    return [methods, pairs, *_diagram(each.ranks, each.protocol, place)]
+
+
+def _method(method: Method) -> list[str]:
+    told = method.accuracy
+    deviation = "-" if told.deviation is None else points(told.deviation)
+    bounds = [_bounds(told.seeds), _bounds(told.seeds_and_clips)]
+    return [method.name, str(told.runs), points(told.mean), deviation, *bounds]
+
+
+def _pair(pair: Pair) -> list[str]:
+    found, size = pair.difference, pair.effect
+    odds = "-" if size.odds_ratio is None else f"{size.odds_ratio:.2f}"
+    return [
+        f"{pair.first} - {pair.second}", points(found.value), _bounds(found.interval), _p(found.p),
+        _p(pair.corrected), _bounds(pair.bootstrap), f"{size.cohens_h:.2f}", odds, _p(pair.mcnemar_combined),
+    ]  # fmt: skip
+
+
+def _bounds(found: Interval | NoInterval) -> str:
+    return f"{points(found.low)} to {points(found.high)}" if isinstance(found, Interval) else "-"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def _diagram(ranks: Ranks | None, protocol: str, place: int) -> list[Block]:
+    if ranks is None:
+        return ["No seed is common to all methods: there are no ranks and no critical-difference diagram."]
+    names = list(ranks.average)
+    joined = [f"{', '.join(group)}" for group in ranks.groups]
+    told = f"Mean ranks over {seeds(ranks.blocks)}, 1 is best: "
+    told += ", ".join(f"{name} {rank:.2f}" for name, rank in ranks.average.items()) + ". "
+    told += f"Not told apart: {'; '.join(joined)}." if joined else "Every pair is told apart."
+    rows = [[name, f"{ranks.average[name]:.2f}"] for name in names]
+    caption = "Critical-difference diagram: mean ranks, 1 is best; a bar joins neighbours that the corrected tests"
+    caption += " do not tell apart."
+    if ranks.critical_difference is not None:
+        caption += f" Nemenyi's difference, which knows nothing of clips, is {ranks.critical_difference:.2f};"
+        caption += f" Friedman's p is {_p(ranks.friedman)}."
+    drawing = svg.inline(_ranked(ranks), f"ranks-{place}", f"Mean ranks under {protocol}", told)
+    return [Picture(caption, [drawing], Table(f"Mean ranks under {protocol}", ["method", "mean rank"], rows))]
+
+
+def _ranked(ranks: Ranks) -> Figure:
+    """Names down the side, dots at their ranks, bars beside the names that belong together."""
+    names = list(ranks.average)
+    figure = svg.figure(4.4, 0.75 + 0.3 * len(names))
+    with svg.look():
+        axes = figure.add_subplot()
+        for row, name in enumerate(names):
+            axes.plot([1, ranks.average[name]], [row, row], color=svg.RULE, linewidth=1)
+            axes.plot([ranks.average[name]], [row], "o", color=svg.METHODS[0], markersize=7)
+        for column, group in enumerate(ranks.groups):
+            rows = [names.index(name) for name in group]
+            right = len(names) + 0.25 + 0.25 * column
+            axes.plot([right, right], [rows[0] - 0.2, rows[-1] + 0.2], color=svg.INK, linewidth=4)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_xlim(0.8, len(names) + 0.3 + 0.25 * len(ranks.groups))
+        axes.set_xticks(range(1, len(names) + 1))
+        axes.set_xlabel("mean rank (1 is best)")
+        axes.grid(visible=False)
+    return figure
+
+
+def classes(found: dict[str, Comparison]) -> Part:
+    """What the best finalist tells and what it takes for what, by class, under the first protocol."""
+    if not found:
+        return Part("The best, class by class", [])
+    protocol, each = next(iter(found.items()))
+    best = each.methods[0]
+    rows = [
+        [one.name, str(one.clips), points(one.mean), "-" if one.deviation is None else points(one.deviation)]
+        for one in best.classes
+    ]
+    about = f"{best.name} has the highest mean under {protocol}; that it is the best is a matter of the comparisons."
+    matrix = Table(
+        f"What {best.name} took each class for, {protocol}, over {seeds(len(best.seeds))}: a row is a true class",
+        ["class", *each.classes],
+        [[name, *map(_shaded, row, [sum(row)] * len(row))]
+         for name, row in zip(each.classes, best.confusion, strict=True)],
+        "matrix",
+    )  # fmt: skip
+    accuracy = Table(
+        f"Accuracy of {best.name} by class, {protocol}, in percent", ["class", "clips", "mean", "deviation"], rows
+    )
+    return Part("The best, class by class", [about, accuracy, matrix])
+
+
+def _shaded(count: int, of: int) -> Html:
+    """A cell with its ground as dark as its share of the row."""
+    share = count / of if of else 0.0
+    return Html(f'<td style="--share: {100 * share:.0f}%">{count}</td>')
