@@ -17,6 +17,7 @@ from skelray.statistics.correction import Ranks
 from skelray.statistics.intervals import Interval, NoInterval, seeds
 from skelray.statistics.sentences import points
 
+MANY = 10  # pairs, from which on not every sentence is shown at once
 UNKNOWN = -1  # subject of a clip, as stores write it
 MISSING = (
     "This sweep kept no predictions of single clips (an older version ran it, or no final came to its end). Which clips"
@@ -57,10 +58,12 @@ def part(results: Results, found: dict[str, Comparison], refused: list[str]) -> 
             blocks.append(Title(f"Under {protocol}"))
         if not each.pairs:
             blocks.append("One finalist: there is nothing to compare it with.")
-        sentences = Items(tuple(pair.sentence for pair in each.pairs))
         notes = [Items(each.notes)] if each.notes else []
         details = _details(each, place)
-        blocks += [sentences] * bool(each.pairs)
+        blocks += _sentences(
+            [pair.sentence for pair in each.pairs if pair.verdict == "better"],
+            [pair.sentence for pair in each.pairs if pair.verdict != "better"],
+        )
         blocks += [*notes, *details] if place == 0 else [Folded(f"Numbers under {protocol}", [*notes, *details])]
     return Part("Comparisons", blocks)
 
@@ -81,7 +84,16 @@ def _without(results: Results) -> list[Block]:
     ]
     if not open_:
         return [Warn(MISSING), "One finalist: there is nothing to compare it with."]
-    return [Warn(MISSING), f"By {metrics[0]}:", Items(tuple(open_))]
+    return [Warn(MISSING), f"By {metrics[0]}:", *_sentences([], open_)]
+
+
+def _sentences(claims: list[str], others: list[str]) -> list[Block]:
+    """All of them; of many pairs, those that claim nothing are folded."""
+    if len(claims) + len(others) <= MANY:
+        return [Items((*claims, *others))] if claims or others else []
+    shown: list[Block] = [Items(tuple(claims))] if claims else ["No pair of methods is told apart."]
+    folded = f"The {len(others)} pairs of which nothing is claimed"
+    return [*shown, *([Folded(folded, [Items(tuple(others))])] if others else [])]
 
 
 def _details(each: Comparison, place: int) -> list[Block]:

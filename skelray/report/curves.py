@@ -13,7 +13,7 @@ from skelray.report.figures import thousands
 from skelray.results import Results
 
 POINTS = 8  # columns of a table that stands for a curve
-DASHES = ("-", "--", "-.", ":")  # so that methods differ in more than their colour
+DASHES, MARKERS = ("-", "--", "-.", ":"), "osD^vPX*"  # so that methods differ in more than their colour
 
 
 def colours(results: Results) -> dict[str, int]:
@@ -23,8 +23,8 @@ def colours(results: Results) -> dict[str, int]:
 
 
 def look(place: int) -> dict[str, Any]:
-    """Colour and dashes of the method of this number."""
-    return {"color": svg.METHODS[place % 8], "linestyle": DASHES[place // 8 % 4 if place >= 8 else place % 4]}
+    """Colour, dashes and mark of the method of this number."""
+    return {"color": svg.METHODS[place % 8], "linestyle": DASHES[place % 4], "marker": MARKERS[place % 8]}
 
 
 def learning(results: Results) -> Part:
@@ -144,8 +144,17 @@ def _cost(found: pd.DataFrame, front: pd.DataFrame, metric: str, scale: int, uni
             cost = mine["cost"].to_numpy(float)
             low, mean, high = (scale * mine[name].to_numpy(float) for name in ("low", "mean", "high"))
             axes.fill_between(cost, low, high, step="post", color=style["color"], alpha=0.12, linewidth=0)
-            axes.plot(cost, mean, drawstyle="steps-post", linewidth=1.6, label=str(method), **style)
-            axes.plot(cost[-1:], mean[-1:], "o", color=style["color"], markersize=4)  # known at the whole cost alone
+            end = [len(cost) - 1]  # of a search with one complete trial nothing is known before
+            axes.plot(
+                cost,
+                mean,
+                drawstyle="steps-post",
+                linewidth=1.6,
+                label=str(method),
+                markevery=end,
+                markersize=5,
+                **style,
+            )
         axes.set_title(f"by {spoken}", loc="left", fontweight="bold")
         axes.set_xlabel(f"{spoken} of the search")
         axes.set_ylabel(f"best {metric}" + (" (%)" if scale == 100 else ""))

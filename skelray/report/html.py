@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from skelray import page
-from skelray.report import blocks, comparisons, curves, influence, openings, sections, svg
+from skelray.report import blocks, comparisons, curves, influence, openings, robust, sections, svg
 from skelray.report.blocks import Part
 from skelray.results import Results
 
@@ -44,6 +44,7 @@ def parts(results: Results) -> list[Part]:
         sections.leaderboard(results),
         comparisons.part(results, compared, refused),
         comparisons.classes(compared),
+        robust.part(results),
         openings.part(results),
         Part(cost.heading, [*curves.costs(results), *cost.blocks]),
         curves.learning(results),

@@ -1,7 +1,7 @@
 """The part of a report on hyperparameters: what mattered by two evaluators, and where the good trials went."""
 
 from skelray.report import curves, parallel
-from skelray.report.blocks import Block, Part, Picture, Table, Title, Warn
+from skelray.report.blocks import Block, Items, Part, Picture, Table, Title, Warn
 from skelray.report.importance import Importance, importances
 from skelray.results import Results
 
@@ -18,17 +18,17 @@ def part(results: Results) -> Part:
     if not found:
         return Part("Hyperparameters", [])
     blocks: list[Block] = [LEAD] if any(not each.why for each in found) else []
+    nothing = []
     for each in found:
         drawing = parallel.coordinates(results, each.method, numbers.get(each.method, 0))
-        blocks.append(Title(each.method))
-        blocks += [each.why] if each.why else _told(each)
         if drawing is None:
-            blocks.append("Nothing to lay side by side: fewer than two trials ran to the end.")
+            nothing.append(each.why)
             continue
+        blocks += [Title(each.method), *([each.why] if each.why else _told(each))]
         caption = f"Complete trials of {each.method}, a line each: the stronger, the better; the best in full."
         caption += " Their values are in the table of trials."
         blocks.append(Picture(caption, [drawing], wide=True))
-    return Part("Hyperparameters", blocks)
+    return Part("Hyperparameters", [*blocks, Items(tuple(nothing))] if nothing else blocks)
 
 
 def _told(each: Importance) -> list[Block]:

@@ -14,6 +14,7 @@ from skelray.results import Results
 
 FILE = "test_ledger.jsonl"
 NOT_TO_DO = "what not to do"
+PEEK = " (peek)"  # ends the name of who read test on the way, to show what that would claim
 
 
 def lines(results: Results) -> list[dict[str, Any]]:
@@ -72,7 +73,7 @@ def disagreements(results: Results, opened: list[dict[str, Any]]) -> list[str]:
 def others(results: Results, opened: list[dict[str, Any]]) -> list[str]:
     """Who read the test side and is no final of this sweep: a later evaluation, an export of features."""
     known = {*results.finals()["trial"], *results.trials()["trial"]}
-    return list(dict.fromkeys(line["who"] for line in opened if line["who"] not in known))
+    return list(dict.fromkeys(line["who"] for line in opened if line["who"].removesuffix(PEEK) not in known))
 
 
 def peeking(results: Results) -> pd.DataFrame:
@@ -110,9 +111,11 @@ def _ledger(results: Results, opened: list[dict[str, Any]]) -> list[Block]:
     read = Counter(line["who"] for line in opened)
     finals = set(results.finals()["trial"])
     by_finals = sum(count for who, count in read.items() if who in finals)
+    peeks = sum(count for who, count in read.items() if who.endswith(PEEK) and who.removesuffix(PEEK) in finals)
+    peeked = f" {_times(peeks)} by finals on their way, which chose nothing (see below)," if peeks else ""
     blocks: list[Block] = [
         f"The test side was opened {_times(len(opened))}: {_times(by_finals)} by {len(finals & set(read))} finals and"
-        f" untrained encoders, {_times(len(opened) - by_finals)} by others."
+        f" untrained encoders,{peeked} {_times(len(opened) - by_finals - peeks)} by others."
     ]
     wrong, foreign = disagreements(results, opened), others(results, opened)
     blocks += [Warn(each) for each in wrong]

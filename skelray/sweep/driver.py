@@ -97,7 +97,7 @@ def show(results: Path) -> None:
     console = Console()
     console.print(report.leaderboard(results))
     console.print(spent.table(Results(results)))
-    console.print(f"{results}/report.md", highlight=False)
+    console.print(f"{results}/report.html", highlight=False)
 
 
 def _run(
@@ -136,9 +136,9 @@ def _finish(studies: Studies, record: Record) -> None:
     record.results.write_best(best.config.model_dump(mode="json"))
     predicted.collect(record.results, record.journal.path.parent / "trials", record.trials())
     report.write(folder)
-    for path, under in ((folder / "best.yaml", ""), (folder / "report.md", ""), (folder / "figures", "figures")):
-        if path.exists():
-            record.tracker.artifact(path, under)
+    for name in ("best.yaml", "report.html", "report.md", "figures"):
+        if (folder / name).exists():
+            record.tracker.artifact(folder / name, name if name == "figures" else "")
     if record.tracker.uri != tracking.NONE:
         for trial, model in models.keep(record.results).items():
             record.tracker.model(trial, model)

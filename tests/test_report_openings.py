@@ -1,0 +1,110 @@
+"""The ledger of the test side against the finals, and the gap between honest selection and the best epoch on test."""
+
+import made_up_report as full
+import pytest
+
+from skelray.errors import BadInput
+from skelray.report import blocks, openings, tables
+from skelray.report.blocks import Warn
+
+
+@pytest.fixture
+def results(tmp_path):
+    return full.folder(tmp_path / "r", trials=2, methods=("amr", "mamp"))
+
+
+def told(results) -> str:
+    return blocks.markdown([openings.part(results)])
+
+
+def test_a_ledger_that_agrees_is_told_to_with_its_counts(results):
+    opened = openings.lines(results)
+    assert len(opened) == 20
+    assert openings.disagreements(results, opened) == []
+    assert "opened 20 times: 20 times by 20 finals and untrained encoders, never by others" in told(results)
+    assert "Ledger and finals agree" in told(results)
+    assert "| amr-000-seed-1 | 2026-01-01 00:00:00 | xview | 240 | 240 | linear, knn | - |" in told(results)
+
+
+def without_one(lines: list[dict]) -> list[dict]:
+    return [line for line in lines if line["who"] != "amr-000-seed-2"]
+
+
+def opened_thrice(lines: list[dict]) -> list[dict]:
+    return [*lines, lines[0], lines[0]]
+
+
+def fewer_clips(lines: list[dict]) -> list[dict]:
+    return [lines[0] | {"clips": 239}, *lines[1:]]
+
+
+def by_a_trial(lines: list[dict]) -> list[dict]:
+    return [*lines, lines[0] | {"who": "mamp-001"}]
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    (without_one, "No opening is written down for amr-000-seed-2, though test figures of it are in the tables."),
+    (opened_thrice, "opened more often than once a protocol by amr-000-seed-1 (3 times)."),
+    (fewer_clips, "count test clips differently: amr-000-seed-1 (239 clips, 240 in the tables)."),
+    (by_a_trial, "Trials of the search read the test side: mamp-001."),
+])  # fmt: skip
+def test_what_does_not_agree_is_a_warning(results, change, sentence):
+    full.write_ledger(results, change(openings.lines(results)))
+    (warning,) = openings.disagreements(results, openings.lines(results))
+    assert sentence in warning
+    assert any(isinstance(each, Warn) and each.text == warning for each in openings.part(results).blocks)
+    assert "Ledger and finals agree" not in told(results)
+
+
+def test_a_later_reader_is_named_and_is_no_disagreement(results):
+    first = openings.lines(results)
+    full.write_ledger(results, [*first, first[0] | {"who": "skelray features"}])
+    assert openings.others(results, openings.lines(results)) == ["skelray features"]
+    assert "Others that read it: skelray features." in told(results)
+    assert "once by others" in told(results)
+    assert "Ledger and finals agree" in told(results)
+
+
+def test_looks_on_the_way_are_counted_apart(results):
+    first = openings.lines(results)
+    full.write_ledger(results, [*first, *[first[0] | {"who": "amr-000-seed-1 (peek)"}] * 3])
+    assert openings.others(results, openings.lines(results)) == []
+    assert "20 times by 20 finals and untrained encoders, 3 times by finals on their way" in told(results)
+    assert openings.disagreements(results, openings.lines(results)) == []
+
+
+def test_test_figures_without_a_ledger_are_a_warning_and_no_figures_without_one_are_not(results, tmp_path):
+    (results.folder / openings.FILE).unlink()
+    assert "how often the test side was read is unknown" in told(results)
+    searched = full.made_up.folder(tmp_path / "s", full.search("amr", 2, full.random.Random(0)))
+    assert "The test side was never opened." in told(searched)
+
+
+def test_a_line_that_was_cut_off_is_left_out_and_a_broken_one_is_named(results):
+    path = results.folder / openings.FILE
+    whole = path.read_text()
+    path.write_text(whole + '{"who": "amr-0')
+    assert len(openings.lines(results)) == 20
+    for broken in ("no json\n", "[1]\n", "{}\n", "null\n"):
+        path.write_text(whole + broken)
+        with pytest.raises(BadInput, match=r"test_ledger\.jsonl:21: not an opening"):
+            openings.lines(results)
+
+
+def test_the_gap_is_the_best_epoch_less_the_last_as_a_mean_over_seeds(results):
+    found = openings.peeking(results)
+    assert set(found["name"]) == {"amr", "mamp"}
+    assert (found["seeds"] == 5).all()
+    assert found["gap"].tolist() == pytest.approx([0.02] * 4)
+    honest = tables.leaders(results).set_index("name").loc["amr", "test/linear"]
+    row = found[(found["name"] == "amr") & (found["metric"] == "test/linear")].iloc[0]
+    assert row["honest"] == pytest.approx(honest)
+    assert "what not to do" in told(results)
+    assert f"| amr | test/linear | 5 | {100 * honest:.1f} | {100 * honest + 2:.1f} | 2.0 |" in told(results)
+
+
+def test_where_nobody_peeked_the_report_says_that_it_was_not_measured(tmp_path):
+    results = full.folder(tmp_path / "r", trials=2, peeked=False, methods=("amr",))
+    assert openings.peeking(results).empty
+    assert "was not measured" in told(results)
+    assert "what not to do" not in told(results)
