@@ -58,7 +58,8 @@ def test_a_step_keeps_distances_and_absence_and_is_done_once(step, name, seed, b
     assert np.array_equal(after.any((2, 3)), before.any((2, 3)))
     fine = 1e-5 * (1 + abs(away))  # single precision, that far from the origin
     np.testing.assert_allclose(apart(after), apart(before), atol=fine)
-    np.testing.assert_allclose(normalise.align(after, body, [step]), after, atol=fine)
+    lever = 1 + abs(away)  # a turn that is found again from rounded joints moves what is far away by more
+    np.testing.assert_allclose(normalise.align(after, body, [step]), after, atol=lever * fine)
 
 
 @pytest.mark.parametrize(
