@@ -66,6 +66,15 @@ def test_the_distance_between_clips_grows_with_noise():
     assert found[3] > 10 * found[0]
 
 
+def test_a_joint_that_never_moves_does_not_drown_all_others():
+    real, other = swaying(), swaying(seed=1)
+    real[:, :, 0] = other[:, :, 0] = 0  # the hip, where every frame is centred on it
+    scale = generation.Scale(real)
+    plain = generation.frechet(scale(other), scale(real))
+    other[:, :, 0] += 1e-4 * torch.randn(other[:, :, 0].shape, generator=generator(0, "noise"))
+    assert generation.frechet(scale(other), scale(real)) < plain + 100
+
+
 def test_features_do_not_depend_on_the_number_of_frames_of_slow_clips():
     short = swaying(3)
     long = torch.nn.functional.interpolate(short.flatten(2).mT, 96, mode="linear").mT.unflatten(2, (5, 3))
@@ -160,6 +169,20 @@ def test_of_a_final_the_test_side_is_what_samples_are_held_against(stored, seen)
     assert len(opened) == 1
     held_out = {clip for clip in seen if clip >= 36}
     assert len(held_out) == 5
+
+
+def test_the_training_bodies_that_are_compared_are_as_many_as_the_held_out_ones(stored, monkeypatch):
+    parts, sizes = prepared(stored), list[tuple[int, int]]()
+    known = generation.frechet
+
+    def counted(one, other):
+        sizes.append((len(one), len(other)))
+        return known(one, other)
+
+    monkeypatch.setattr(generation, "frechet", counted)
+    told(parts)
+    bodies = int(parts.store.bodies[parts.selection.val].sum())
+    assert sizes == [(bodies, bodies)] * 3
 
 
 def test_clips_that_are_not_finite_are_a_divergence(stored):
