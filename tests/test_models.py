@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from shell import skelray
 from test_weights_named import config, trained
 from test_weights_named import results as results
+from test_weights_named import told as final
 from tiny_trial import clips, one_thread, stored  # noqa: F401  # fixtures
 from tracked_runs import fresh as fresh
 from tracked_runs import uri as uri
@@ -21,6 +22,7 @@ from skelray.data import store
 from skelray.data.loader import Pool, fixed
 from skelray.errors import BadInput
 from skelray.evaluate.features import extract
+from skelray.results import Results
 from skelray.sweep import models
 from skelray.weights import folder, named
 from skelray.weights.model_card import Facts, Figure, Recordings
@@ -208,3 +210,22 @@ def test_a_folder_that_is_no_model_is_not_replaced(exported, model, tmp_path, ca
     assert skelray("weights", "model", exported, again, "--force") == 0
     assert not (again / "more").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "out"]
+
+
+def test_intervals_of_what_is_no_share_of_clips_reach_beyond_one(stored, tmp_path):  # noqa: F811
+    told = Results(tmp_path / "results/toy")
+    told.create({"name": "toy", "spaces": ["amr"]}, {"id": "0", "data": {}})
+    tests = {"test/linear": 0.99, "test/generation_mpjpe_mm": 86.0}
+    events = [
+        event
+        for seed in (1, 2, 3)
+        for event in final(f"amr-000-seed-{seed}", "final", config(stored, seed), **{
+            name: value * (1 + (seed - 2) / 100) for name, value in tests.items()
+        })
+    ]  # fmt: skip
+    told.write(events, "val/linear")
+    found = {each.metric: each for each in models.figures(told, "amr-000-seed-1")}
+    assert (found["test/generation_mpjpe_mm"].low, found["test/generation_mpjpe_mm"].high) == pytest.approx(
+        (86 - 2.1363, 86 + 2.1363), abs=1e-3
+    )
+    assert found["test/linear"].high == 1.0

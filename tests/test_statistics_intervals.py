@@ -28,6 +28,12 @@ def test_t_interval_stays_within_what_accuracy_can_be():
     assert found.high == 1.0
 
 
+def test_t_interval_of_millimetres_is_not_cut_to_shares():
+    found = student([84.0, 86.0, 88.0], shares=False)
+    assert (found.low, found.high) == pytest.approx((86 - 4.9682, 86 + 4.9682), abs=1e-3)
+    assert "same figure" in student([86.0] * 3, shares=False).why
+
+
 @pytest.mark.parametrize(
     ("values", "why"), [([0.5], "one seed is"), ([0.5, 0.6], "two seeds are"), ([0.475] * 3, "same")]
 )

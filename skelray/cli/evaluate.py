@@ -75,5 +75,6 @@ def shown(found: "Appraisal") -> None:
 
 def told(metric: str, value: float) -> str:
     """A share in percent; what is no share as it is."""
-    other = metric.endswith("_lr") or metric.startswith(("signals_", "generation_"))
-    return f"{value:.4g}" if other else f"{100 * value:.2f} %"
+    from skelray.report.tables import is_accuracy
+
+    return f"{100 * value:.2f} %" if is_accuracy(f"val/{metric}") else f"{value:.4g}"

@@ -62,15 +62,17 @@ def spread(right: Right, groups: Groups | None, draw: np.random.Generator, *, re
     return Spread(len(accuracies), right.shape[1], mean, deviation, student(accuracies.tolist()), over_both)
 
 
-def student(values: Sequence[float], level: float = LEVEL) -> Bounds:
-    """The t interval of a mean of accuracies: mean +- t(n - 1) s / sqrt(n), cut to 0 .. 1 (Student 1908)."""
+def student(values: Sequence[float], level: float = LEVEL, *, shares: bool = True) -> Bounds:
+    """The t interval of a mean: mean +- t(n - 1) s / sqrt(n), of `shares` of 1 cut to 0 .. 1 (Student 1908)."""
     if len(values) < FEWEST_SEEDS:
         return NoInterval(too_few(len(values)))
     mean, error = float(np.mean(values)), float(stats.sem(values))
     if min(values) == max(values):
-        return NoInterval(f"all {len(values)} seeds have the same accuracy, so their spread is not known")
+        what = "accuracy" if shares else "figure"
+        return NoInterval(f"all {len(values)} seeds have the same {what}, so their spread is not known")
     low, high = stats.t.interval(level, len(values) - 1, loc=mean, scale=error)
-    return Interval(max(0.0, float(low)), min(1.0, float(high)), "seeds", level)
+    low, high = (max(0.0, low), min(1.0, high)) if shares else (low, high)
+    return Interval(float(low), float(high), "seeds", level)
 
 
 def bootstrap(

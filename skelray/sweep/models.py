@@ -20,6 +20,7 @@ from skelray.data import facts as store_facts
 from skelray.data import locate, store
 from skelray.errors import BadInput
 from skelray.features.served import Encoder, _load_pyfunc
+from skelray.report.tables import is_accuracy
 from skelray.results import Results
 from skelray.rng import generator
 from skelray.statistics.intervals import Interval, student
@@ -148,7 +149,7 @@ def figures(results: Results, trial: str) -> tuple[Figure, ...]:
         values = [float(value) for value in runs[metric].dropna()]
         if not values:
             continue
-        bounds = student(values)
+        bounds = student(values, shares=is_accuracy(metric))
         about = {"metric": metric, "mean": float(np.mean(values)), "seeds": len(values)}
         if isinstance(bounds, Interval):
             found.append(Figure(**about, low=bounds.low, high=bounds.high))
