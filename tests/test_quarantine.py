@@ -57,3 +57,17 @@ def test_the_key_of_another_split_does_not_fit(pool):
         pool.quarantine.showing(splits.TestSide(np.arange(3), np.arange(3))),
     ):
         pass
+
+
+def test_features_that_were_computed_while_it_was_open_are_closed_with_it(pool):
+    from skelray.evaluate.case import Case
+    from skelray.methods import load
+
+    small = {"frames": 8, "patch": 4, "width": 8, "depth": 1, "heads": 2}
+    method = load("mamp")(load("mamp").Config(encoder=small, decoder_depth=1), pool.skeleton)
+    side = splits.open_test(pool.store, "xview", reader="me", ledger=None)
+    case = Case(method, pool, splits.select(pool.store, "xview", 2, seed=0), open_test=lambda: side)
+    with case.scored() as clips:
+        assert len(case.features(clips)) == len(side.standard)
+    with pytest.raises(BadInput, match="cannot be read"):
+        case.features(clips)

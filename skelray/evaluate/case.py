@@ -88,7 +88,9 @@ class Case:
         return self.open_test()
 
     def features(self, clips: Indices) -> Labelled:
-        """Frozen features of whole clips, in eval mode, computed once. Raises Diverged."""
+        """Frozen features of whole clips, in eval mode, computed once. Raises BadInput for test clips, Diverged."""
+        if self.pool.quarantine is not None:
+            self.pool.quarantine.refuse(clips)  # features that are known already are in quarantine as well
         key = clips.tobytes()
         if key not in self._known:
             with self.evaluating():
