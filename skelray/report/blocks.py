@@ -121,11 +121,8 @@ def _picture(picture: Picture) -> str:
 
 def markdown(parts: Sequence[Part]) -> str:
     """The parts without their pictures."""
-    return "\n\n".join(
-        f"## {part.heading}\n\n" + "\n\n".join(text for block in part.blocks for text in _markdown(block))
-        for part in parts
-        if part.blocks
-    )
+    told = [(part.heading, [text for block in part.blocks for text in _markdown(block)]) for part in parts]
+    return "\n\n".join("\n\n".join([f"## {heading}", *texts]) for heading, texts in told if texts)
 
 
 def _markdown(block: Block) -> Iterator[str]:
@@ -135,7 +132,7 @@ def _markdown(block: Block) -> Iterator[str]:
         case Warn(text):
             yield f"**Warning**: {_plain(text)}"
         case Title(text):
-            yield f"### {text}"
+            yield f"### {_plain(text)}"
         case Items(texts):
             yield "\n".join(f"- {_plain(text)}" for text in texts)
         case Code(text):
@@ -151,14 +148,15 @@ def _markdown(block: Block) -> Iterator[str]:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown; columns of numbers stand to the right."""
-    numbers = [all(not row[place] or row[place][0] in "-.0123456789" for row in rows) for place in range(len(heads))]
-    lines = [heads, ["---:" if number else "---" for number in numbers], *rows]
-    return "\n".join("| " + " | ".join(_cell(each) for each in line) + " |" for line in lines)
+    told = [[_cell(each) for each in row] for row in rows]
+    numbers = [all(not row[place] or row[place][0] in "-.0123456789" for row in told) for place in range(len(heads))]
+    lines = [map(_cell, heads), ["---:" if number else "---" for number in numbers], *told]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _cell(text: object) -> str:
     text = re.sub(r"<[^>]*>", "", text) if isinstance(text, page.Html) else text
-    return " ".join(str(text).split()).replace("|", "\\|")
+    return _plain(str(text)).replace("|", "\\|")
 
 
 def _plain(text: str) -> str:

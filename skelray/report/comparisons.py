@@ -84,14 +84,14 @@ def _without(results: Results) -> list[Block]:
     ]
     if not open_:
         return [Warn(MISSING), "One finalist: there is nothing to compare it with."]
-    return [Warn(MISSING), f"By {metrics[0]}:", *_sentences([], open_)]
+    return [Warn(MISSING), f"By {metrics[0]}:", *_sentences([], open_, "Every pair is open.")]
 
 
-def _sentences(claims: list[str], others: list[str]) -> list[Block]:
+def _sentences(claims: list[str], others: list[str], none: str = "No pair is told apart.") -> list[Block]:
     """All of them; of many pairs, those that claim nothing are folded."""
     if len(claims) + len(others) <= MANY:
         return [Items((*claims, *others))] if claims or others else []
-    shown: list[Block] = [Items(tuple(claims))] if claims else ["No pair of methods is told apart."]
+    shown: list[Block] = [Items(tuple(claims))] if claims else [none]
     folded = f"The {len(others)} pairs of which nothing is claimed"
     return [*shown, *([Folded(folded, [Items(tuple(others))])] if others else [])]
 
