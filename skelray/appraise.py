@@ -155,6 +155,7 @@ def described(name: str, bench: Bench, case: Case, cfg: EvaluateConfig, test: bo
         "encoder": {"name": name, "method": weights.weights.method.cfg.name, "sha256": weights.sha256},
         "store": {"name": bench.target.name, "fingerprint": opened.fingerprint},
         "side": "test" if test else "val",
+        "met_in_pretraining": encoder.met(bench, case),
         "clips": {"training": len(case.training), "scored": len(case.side.standard if test else case.selection.val)},
         "config": {key: asked[key] for key in ("size", *cfg.protocols)},
         "seed": case.seed,

@@ -1,10 +1,13 @@
 """An encoder on a store, ready for every protocol: found by its name, its clips split, joints mapped, test closed."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from skelray.data import folds, locate, mapping, splits, store
 from skelray.data.config import DataConfig, Stream
@@ -13,6 +16,7 @@ from skelray.data.store import Store
 from skelray.errors import BadInput
 from skelray.evaluate.case import Case
 from skelray.features import exported
+from skelray.weights.exported import SIDES
 from skelray.weights.named import Named
 
 
@@ -96,3 +100,27 @@ def bench(
         opening = partial(splits.open_test, opened, where.split, reader=reader, ledger=ledger, about=about)
     method = found.weights.method.to(pool.device)
     return Bench(found, where, Case(method, pool, folds.choose(data, opened), seed, size, opening), mapped)
+
+
+def met(each: Bench, case: Case) -> int:
+    """How many of the clips to be scored the encoder was trained on, without their labels; a warning says so.
+
+    A finalist was trained on the validation clips too, and the test side of one split lies on the training side of
+    another. Reads no clip.
+    """
+    weights, opened, where = each.encoder.weights, each.target.store, each.target
+    own = exported.trained_on(weights, opened)
+    if own is None:
+        return 0
+    known = folds.choose(own, opened)
+    trained = known.train if weights.origin.side == SIDES["train"] else known.everything
+    test = case.open_test is not None
+    scored = np.flatnonzero(~splits.training_side(opened, where.split)) if test else case.selection.val
+    if count := int(np.isin(scored, trained).sum()):
+        side = "test" if test else "validation"
+        warnings.warn(
+            f"the encoder was trained, without labels, on {count:,} of the {len(scored):,} {side} clips of "
+            f"{where.name}: its figures there are not those of clips that are new to it",
+            stacklevel=2,
+        )
+    return count

@@ -87,6 +87,7 @@ def row(source: str, each: Bench, cfg: EvaluateConfig) -> Row:
         "metrics": {name: value for outcome in outcomes for name, value in outcome.metrics.items()},
         "curves": {name: curve for outcome in outcomes for name, curve in outcome.curves.items()},
         "joints": each.joints,
+        "met_in_pretraining": encoder.met(each, each.case),
         "classes": len(opened.classes),
         "seed": each.case.seed,
         "encoder": {"method": weights.method.cfg.name, "sha256": each.encoder.sha256, "layout": weights.skeleton.name},

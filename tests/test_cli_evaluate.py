@@ -1,6 +1,7 @@
 """`skelray evaluate`: what it writes, what it reads of the test side, what it refuses."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,3 +132,33 @@ def test_an_evaluation_is_not_overwritten_by_chance(trained, stored, tmp_path, c
     assert "holds an evaluation; choose another --out, or replace it with --force" in capsys.readouterr().err
     assert skelray(*words, "--force", "--seed", "3") == 0
     assert read(tmp_path)["seed"] == 3
+
+
+def test_clips_that_the_encoder_was_trained_on_are_told(trained, stored, tmp_path, recwarn):
+    quick = ["--protocol", "knn"]
+    assert skelray("evaluate", trained, stored, *quick, "--out", tmp_path / "own") == 0
+    assert read(tmp_path / "own")["met_in_pretraining"] == 0
+    assert not [each for each in recwarn if "without labels" in str(each.message)]
+
+    final = tmp_path / "final"
+    trial.final(
+        TrialConfig.model_validate(tiny(store=stored)), folder=final, report=Heard(), ledger=None, protocols=["knn"]
+    )
+    with pytest.warns(UserWarning, match=r"without labels, on 9 of the 9 validation clips of tiny:given"):
+        assert skelray("evaluate", final, stored, *quick, "--out", tmp_path / "val") == 0
+    assert read(tmp_path / "val")["met_in_pretraining"] == 9
+    assert skelray("evaluate", final, stored, *quick, "--test", "--out", tmp_path / "test") == 0
+    assert read(tmp_path / "test")["met_in_pretraining"] == 0
+
+
+def test_the_test_side_of_another_split_is_told_where_the_encoder_was_trained_on_it(clips, five_joints, tmp_path):
+    both = [
+        replace(clip, sides=clip.sides | {"other": int(number < 6)}) for number, clip in enumerate(clips)
+    ]  # six training clips of the one are the test side of the other
+    store.write(tmp_path / "two.arrow", both, five_joints, "tiny", ("slow", "middle", "fast"))
+    folder, words = tmp_path / "run", ["--split", "other", "--protocol", "knn", "--test"]
+    settings = TrialConfig.model_validate(tiny(store=str(tmp_path / "two.arrow")))
+    trial.final(settings, folder=folder, report=Heard(), ledger=None, protocols=["knn"])
+    with pytest.warns(UserWarning, match="on 6 of the 6 test clips of tiny:other"):
+        assert skelray("evaluate", folder, tmp_path / "two.arrow", *words, "--out", tmp_path / "out") == 0
+    assert read(tmp_path / "out")["met_in_pretraining"] == 6
