@@ -51,3 +51,11 @@ def test_finals_without_predictions_leave_an_empty_table(tmp_path):
     results = made_up_results(tmp_path / "r")
     predicted.collect(results, tmp_path / "trials", fold(events("x", "final")))
     assert len(results.predictions()) == 0
+
+
+def test_a_measurement_without_curves_leaves_none_of_the_one_before(tmp_path):
+    opened = tiny_store(tmp_path / "a.arrow")
+    kept.save(tmp_path, Outcome({}, {}, {"noise": [{"level": 0, "accuracy": 0.5}]}), opened)
+    assert kept.curves(tmp_path)
+    kept.save(tmp_path, Outcome({}), opened)
+    assert kept.curves(tmp_path) == {}

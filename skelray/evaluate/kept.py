@@ -22,6 +22,8 @@ def save(folder: Path, found: Outcome, store: Store) -> None:
         }
         for metric, told in found.predictions.items()
     }
+    if not found.curves:
+        (folder / CURVES).unlink(missing_ok=True)  # of an earlier measurement
     for name, content in {FILE: columns, **({CURVES: found.curves} if found.curves else {})}.items():
         with atomic.whole(folder / name) as unfinished:
             unfinished.write_text(json.dumps(content))

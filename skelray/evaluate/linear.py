@@ -6,7 +6,8 @@ and validation chooses.
 
 The fast form fits the probe on features of test views, computed once. The full one encodes an augmented view of every
 clip in every epoch, as the authors do. `keep: joints` is MacDiff's variant (ECCV 2024, its public code): the mean over
-bodies and time alone, and in the full form dropout on every token before it.
+bodies and time alone, and in the full form dropout on every token before it. Departure: its code holds the rate at 0 in
+the last tenth; here the cosine ends with training, as in MAMP's.
 """
 
 import sys
