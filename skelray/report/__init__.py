@@ -15,9 +15,9 @@ def write(folder: str | Path) -> Path:
 
     Raises BadInput when the folder is not whole.
     """
-    from skelray.report import blocks, figures, html, sections  # matplotlib takes a second: not for a leaderboard
+    from skelray.report import blocks, figures, html, once, sections  # matplotlib takes a second: not for a leaderboard
 
-    results = Results(folder)
+    results = once.Once(folder)
     name = results.folder.resolve().name
     asked = "\n".join(f"- **{key}**: {words}" for key, words in sections.question(results.sweep()))
     told = html.parts(results)

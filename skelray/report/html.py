@@ -7,6 +7,7 @@ from pathlib import Path
 from skelray import page
 from skelray.report import blocks, comparisons, curves, influence, openings, robust, sections, svg
 from skelray.report.blocks import Part
+from skelray.report.once import Once
 from skelray.results import Results
 
 LIGHT = ("#0072b2", "#c04a00", "#00805a", "#b0508a", "#9a6a00", "#3d7fae", "#8c564b", "#4d4d4d")
@@ -38,6 +39,7 @@ def parts(results: Results) -> list[Part]:
 
     Raises BadInput when the folder is not whole.
     """
+    results = Once(results.folder)
     compared, refused = comparisons.comparisons(results)
     cost = sections.used(results)
     return [
