@@ -79,10 +79,12 @@ class Results:
         self._write_table("finals.parquet", _TRIALS | _COST, finals)
         self._write_table("history.parquet", _HISTORY, [point for trial, _ in told for point in points_of(trial)])
 
-    def write_predictions(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Write predictions.parquet: which clip of the test side each final took for what, one row each."""
-        with atomic.whole(self.folder / "predictions.parquet") as unfinished:
-            pq.write_table(pa.table(columns, schema=pa.schema(_PREDICTIONS)), unfinished)
+    def write_predictions(self, parts: Iterable[Mapping[str, Sequence[Any]]]) -> None:
+        """Write predictions.parquet, part by part: what each final took each clip of the test side for, a row each."""
+        schema, path = pa.schema(_PREDICTIONS), self.folder / "predictions.parquet"
+        with atomic.whole(path) as unfinished, pq.ParquetWriter(unfinished, schema) as writer:
+            for columns in parts:
+                writer.write_table(pa.table(columns, schema=schema))
 
     def write_curves(self, curves: Mapping[str, Any]) -> None:
         """Write curves.json: final -> curve -> its points, each a small object with `level` and `accuracy`."""
