@@ -125,8 +125,8 @@ def final(
 
     `report` hears training losses alone. A finished final repeats its numbers from `folder` without opening the test.
     With trained=False it is the random encoder's row, by the same protocols: the floor that training has to pass.
-    With peek=True the test side is read at every report as well, which nothing is chosen by: it shows what "best epoch on
-    test" would have claimed.
+    With peek=True the test side is read at every report as well, which nothing is chosen by: it shows what "best epoch
+    on test" would have claimed.
     """
     parts = prepare(cfg, device, fingerprint)
     for name in protocols:  # said before training: it would go wrong after it
