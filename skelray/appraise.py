@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import ValidationError
 
@@ -25,7 +24,6 @@ from skelray.train import Diverged
 from skelray.weights import named
 
 FILE, LEDGER = "evaluation.json", "test_ledger.jsonl"
-LABEL_FREE = {"signals", "generation"}  # protocols that no class is needed for
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,7 @@ def run(
         reader="skelray evaluate" if test else None, about=about | {"protocols": list(cfg.protocols)},
     )  # fmt: skip
     case = held_out(bench, val_subjects)
-    for protocol in cfg.protocols:
-        if protocol not in LABEL_FREE:
-            refuse_unlabelled(case, protocol)
+    encoder.refuse_unlabelled(case, cfg.protocols)
     measure.refuse_unable(case.method, cfg, case.pool)
     parts, seconds = dict[str, Outcome](), dict[str, float]()
     for protocol in cfg.protocols:
@@ -134,17 +130,6 @@ def held_out(bench: Bench, subjects: int | None) -> Case:
     if (opened.subject[splits.training_clips(opened, split)] == UNKNOWN).any():
         raise BadInput(f"--val-subjects: {opened.name} does not know its subjects; leave it out")
     return replace(bench.case, selection=splits.select(opened, split, subjects, seed=0))
-
-
-def refuse_unlabelled(case: Case, protocol: str) -> None:
-    """Raise BadInput when a class is to be told of which no clip is there to learn from."""
-    opened = case.pool.store
-    told = opened.label if case.open_test is not None else opened.label[case.selection.everything]
-    lacking = np.setdiff1d(told, opened.label[case.training])
-    if len(lacking):
-        names = ", ".join(opened.classes[one] for one in lacking[:5])
-        side = "the training side" if case.open_test is not None else "the training side without validation clips"
-        raise BadInput(f"{protocol}: {opened.name} has no clip of {names} on {side}, so nobody could learn what it is")
 
 
 def described(name: str, bench: Bench, case: Case, cfg: EvaluateConfig, test: bool) -> dict[str, Any]:

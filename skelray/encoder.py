@@ -1,7 +1,7 @@
 """An encoder on a store, ready for every protocol: found by its name, its clips split, joints mapped, test closed."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,8 @@ from skelray.evaluate.case import Case
 from skelray.features import exported
 from skelray.weights.exported import SIDES
 from skelray.weights.named import Named
+
+LABEL_FREE = {"signals", "generation"}  # protocols that no class is needed for
 
 
 @dataclass(frozen=True)
@@ -124,3 +126,16 @@ def met(each: Bench, case: Case) -> int:
             stacklevel=2,
         )
     return count
+
+
+def refuse_unlabelled(case: Case, protocols: Sequence[str]) -> None:
+    """Raise BadInput when a class is to be told of which no clip is there to learn from."""
+    if not (told_by := [name for name in protocols if name not in LABEL_FREE]):
+        return
+    opened = case.pool.store
+    told = opened.label if case.open_test is not None else opened.label[case.selection.everything]
+    lacking = np.setdiff1d(told, opened.label[case.training])
+    if len(lacking):
+        names = ", ".join(opened.classes[one] for one in lacking[:5])
+        side = "the training side" if case.open_test is not None else "the training side without validation clips"
+        raise BadInput(f"{told_by[0]}: {opened.name} has no clip of {names} on {side}: nobody could learn what it is")

@@ -46,6 +46,7 @@ def run(
     rows = []
     for _, each in benches:
         measure.refuse_unable(each.case.method, cfg, each.case.pool)
+        encoder.refuse_unlabelled(each.case, cfg.protocols)
     for source, each in benches:
         rows.append(row(source, each, cfg))
         told(rows[-1])
