@@ -120,7 +120,7 @@ def folder(path: Path, trials: int = 16, peeked: bool = True, methods: Sequence[
     results.create(SWEEP, made_up.ENVIRONMENT)
     results.write([*events, *tested], "val/linear")
     kept = ["trial", "protocol", "clip", "subject", "label", "predicted"]
-    results.write_predictions(predicted(methods)[kept].to_dict("list"))
+    results.write_predictions([predicted(methods)[kept].to_dict("list")])
     write_ledger(results, ledger(tested))
     return results
 

@@ -175,3 +175,10 @@ def test_the_command_writes_the_page_and_prints_the_leaderboard(tmp_path: Path) 
     assert done.exit_code == 0
     assert "untrained mamp" in done.stdout
     assert (results.folder / "report.md").exists()
+
+
+def test_the_leaderboard_keeps_to_what_is_foremost_and_the_rest_has_a_table_of_its_own() -> None:
+    names = ["test/linear", "test/linear_clean", "test/knn", "test/knn_5", "test/knn_20_clean", "test/semi_1",
+             "test/semi_1_spread", "test/robustness", "test/robustness_view_degrees"]  # fmt: skip
+    kept = ["test/linear", "test/linear_clean", "test/knn", "test/semi_1", "test/robustness"]
+    assert tables.foremost(names) == kept

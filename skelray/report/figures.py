@@ -104,7 +104,7 @@ def _legend(figure: Figure, states: list[str], methods: int) -> None:
 
 
 def _finalists(results: Results, leaders: pd.DataFrame) -> Figure:
-    metrics = tables.test_metrics(leaders)
+    metrics = tables.foremost(tables.test_metrics(leaders))
     finals = results.finals()
     finals = finals[finals["state"] == "complete"]
     methods = list(dict.fromkeys(leaders["method"]))

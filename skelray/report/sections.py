@@ -30,7 +30,7 @@ def board(results: Results) -> tuple[list[str], list[list[str]], str]:
             [[name, tables.measured(value, metric)] for name, value in best.items()],
             ("No finalist was tested; best of the search" if best else "No trial ran to its end"),
         )
-    metrics = tables.test_metrics(finals)
+    metrics = tables.foremost(tables.test_metrics(finals))
     rows = [
         [row["name"], str(row["seeds"]), f"{row['clips']:,}", tables.measured(row["val"], metric)]
         + [tables.percent(row[name], row[f"{name} spread"]) for name in metrics]
@@ -53,13 +53,26 @@ def leaderboard(results: Results) -> Part:
         )
     if any(tables.FLOOR in row[0] for row in rows):
         blocks.append(f"The floor is the {tables.FLOOR} encoder: what training adds is what lies above it.")
-    return Part("Leaderboard", [*blocks, *_intervals(results)])
+    return Part("Leaderboard", [*blocks, *_details(results), *_intervals(results)])
+
+
+def _details(results: Results) -> list[Block]:
+    """What goes into detail: retrieval by more neighbours, single corruptions, spreads over draws of labels."""
+    finals = tables.together(tables.leaders(results))
+    every = tables.test_metrics(finals)
+    metrics = [metric for metric in every if metric not in tables.foremost(every)]
+    rows = [
+        [row["name"], *(tables.percent(row[name], row[f"{name} spread"]) for name in metrics)]
+        for row in finals.to_dict("records")
+    ]
+    header = ["method", *(name.replace("_clean", " clean") for name in metrics)]
+    return [Table("In detail: mean ± standard deviation over seeds, in percent", header, rows)] if metrics else []
 
 
 def _intervals(results: Results) -> list[Block]:
     """95 % intervals of each finalist over seeds, for these test clips; or why there are none."""
     finals = results.finals()
-    metrics = tables.test_metrics(finals)
+    metrics = tables.foremost(tables.test_metrics(finals))
     finals = finals[(finals["state"] == "complete") & (finals["kind"] == "final")]
     if finals.empty or not metrics:
         return []

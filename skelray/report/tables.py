@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +13,8 @@ from skelray.results import Results
 
 FLOOR = "untrained"
 OTHER = ("clips", "signals_", "generation_", "reconstruction")  # how metrics begin that are measured in other units
+
+DETAIL = re.compile(r"test/(knn_\d+|robustness_(?!clean$)\w+|semi_\d+_spread)(_clean)?")
 
 
 def percent(mean: float | None, spread: float | None = None) -> str:
@@ -38,6 +42,11 @@ def test_metrics(finals: pd.DataFrame) -> list[str]:
     tests = (column for column in finals.columns if column.startswith("test/") and not column.endswith(" spread"))
     found = [column for column in tests if is_accuracy(column)]
     return sorted(found, key=lambda name: ("linear" not in name, name))
+
+
+def foremost(metrics: Sequence[str]) -> list[str]:
+    """The metrics without those that go into detail: more neighbours, single corruptions, spreads over draws."""
+    return [metric for metric in metrics if not DETAIL.fullmatch(metric)]
 
 
 def objective(results: Results) -> tuple[str, bool]:
