@@ -26,6 +26,7 @@ _COST = {"flops": pa.float64(), "device_seconds": pa.float64()}  # an older vers
 _HISTORY = {
     "trial": pa.string(), "clips": pa.int64(), "metric": pa.string(), "value": pa.float64(), "time": _TIME,
 }  # fmt: skip
+PROSE = {"question", "price", "expected"}  # of a sweep: what may be said better afterwards changes no number
 _PREDICTIONS = {
     "trial": pa.string(), "protocol": pa.string(), "clip": pa.string(), "subject": pa.int64(), "label": pa.int64(),
     "predicted": pa.int64(),
@@ -178,7 +179,8 @@ class Results:
         return events
 
     def _same(self, sweep: dict[str, Any], environment: dict[str, Any]) -> None:
-        other = difference(self.sweep(), sweep)
+        known, asked = ({key: each[key] for key in each if key not in PROSE} for each in (self.sweep(), sweep))
+        other = difference(known, asked)
         if other is not None:
             key, before, now = other
             raise BadInput(

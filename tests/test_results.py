@@ -155,3 +155,11 @@ def test_a_whole_space_does_not_fill_the_screen() -> None:
 def test_results_and_reports_are_read_without_torch_ray_or_mlflow() -> None:
     code = "import skelray.report.figures, sys; print(sorted({'torch', 'ray', 'mlflow', 'optuna'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_price_that_is_known_better_now_is_no_other_sweep(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r")
+    results.create(made_up.SWEEP, made_up.ENVIRONMENT)
+    results.create({**made_up.SWEEP, "price": "an hour, as it was", "expected": "less"}, made_up.ENVIRONMENT)
+    with pytest.raises(BadInput, match="another sweep: seed was"):
+        results.create({**made_up.SWEEP, "seed": 99}, made_up.ENVIRONMENT)
