@@ -179,8 +179,8 @@ class Results:
         return events
 
     def _same(self, sweep: dict[str, Any], environment: dict[str, Any]) -> None:
-        known, asked = ({key: each[key] for key in each if key not in PROSE} for each in (self.sweep(), sweep))
-        other = difference(known, asked)
+        there, here = ({key: each[key] for key in each if key not in PROSE} for each in (self.sweep(), sweep))
+        other = difference(there, here)
         if other is not None:
             key, before, now = other
             raise BadInput(

@@ -32,6 +32,10 @@ UNEXPLAINED = "for which no list of names gives a reason"
 SHOWN = 3  # names that a sentence gives
 
 
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
 @dataclass(frozen=True)
 class Difference:
     """One side of a split that is not as published."""
@@ -54,8 +58,7 @@ class Difference:
 
     def _named(self, cause: str) -> str:
         names = self.names.get(cause, [])
-        more = ", ..." if len(names) > SHOWN else ""
-        return f" ({', '.join(names[:SHOWN])}{more})" if names else ""
+        return f" ({_few(names)})" if names else ""
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,9 @@ class Disagreement:
     names: list[str]
 
     def __str__(self) -> str:
-        more = ", ..." if len(self.names) > SHOWN else ""
         return (
             f"{self.split}: the source puts {len(self.names):,} clips on the other side than the official rule, "
-            f"which is followed ({', '.join(self.names[:SHOWN])}{more})"
+            f"which is followed ({_few(self.names)})"
         )
 
 
