@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from skelray.errors import BadInput
 from skelray.skeletons import Skeleton
@@ -41,3 +41,13 @@ class Clip:
             raise BadInput(f"{self.clip_name}: frame {frame} holds a coordinate that is not finite")
         if not 0 <= self.label < classes:
             raise BadInput(f"{self.clip_name}: label {self.label} is not one of 0..{classes - 1}")
+
+
+def single(joints: Float64[np.ndarray, "T V C"], where: str) -> Float32[np.ndarray, "T V C"]:
+    """One body in single precision. Raises BadInput, with frame and joint, for what is not finite there."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        short = joints.astype(np.float32)
+    if not np.isfinite(short).all():
+        frame, joint, _ = np.argwhere(~np.isfinite(short))[0]
+        raise BadInput(f"{where}: frame {frame}, joint {joint}: a coordinate is not finite as float32")
+    return short

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from skelray import skeletons
-from skelray.data.clip import Clip
+from skelray.data.clip import Clip, single
 from skelray.data.files import Files, stem, text
 from skelray.data.source import DataSet, Loaded, one_by_one
 from skelray.errors import BadInput
@@ -91,12 +91,7 @@ def _joints(content: str, where: str, name: str, label: int) -> Float32[np.ndarr
         raise BadInput(f"{where}: skeletons have the shape {list(joints.shape)}, not [frames, 20, 3]")
     if type(told) is not int or told != label + 1:
         raise BadInput(f"{where}: label {told!r}, but action {name[1:3]} is label {label + 1}")
-    with np.errstate(over="ignore"):
-        short = joints.astype(np.float32)
-    if not np.isfinite(short).all():
-        frame, joint, _ = np.argwhere(~np.isfinite(short))[0]
-        raise BadInput(f"{where}: frame {frame}, joint {joint}: a coordinate is not finite as float32")
-    return short[None]
+    return single(joints, where)[None]
 
 
 def _parsed(content: str, where: str) -> Any:

@@ -15,7 +15,7 @@ from jaxtyping import Float32
 
 from skelray import skeletons
 from skelray.data import matlab
-from skelray.data.clip import Clip
+from skelray.data.clip import Clip, single
 from skelray.data.files import Files, stem
 from skelray.data.source import DataSet, Loaded, one_by_one
 from skelray.errors import BadInput
@@ -80,9 +80,4 @@ def _joints(content: bytes, where: str) -> Float32[np.ndarray, "1 T V 3"]:
         raise BadInput(
             f"{where}: {VARIABLE} has the shape {list(shape)}, not [20, 3, frames] with 1 to {LONGEST:,} frames"
         )
-    with np.errstate(over="ignore", invalid="ignore"):
-        short = joints.astype(np.float32)
-    if not np.isfinite(short).all():
-        joint, _, frame = np.argwhere(~np.isfinite(short))[0]
-        raise BadInput(f"{where}: frame {frame}, joint {joint}: a coordinate is not finite as float32")
-    return np.ascontiguousarray(short.transpose(2, 0, 1))[None]
+    return np.ascontiguousarray(single(joints.transpose(2, 0, 1), where))[None]
