@@ -125,8 +125,8 @@ def final(
 
     `report` hears training losses alone. A finished final repeats its numbers from `folder` without opening the test.
     With trained=False it is the random encoder's row, by the same protocols: the floor that training has to pass.
-    With peek=True the test side is read at every report as well, which nothing is chosen by: it shows what "best epoch
-    on test" would have claimed.
+    With peek=True the test side is read at every report as well, by those protocols that also validate; nothing is
+    chosen by it: it shows what "best epoch on test" would have claimed.
     """
     parts = prepare(cfg, device, fingerprint)
     for name in protocols:  # said before training: it would go wrong after it
@@ -142,7 +142,8 @@ def final(
             report(state["clips"], state["metrics"])  # so that the test's figures stand at the same clips again
         return dict(known["metrics"])
     if trained:
-        look = partial(_peek, parts, protocols, ledger, reader) if peek else dict
+        seen = [name for name in protocols if name in cfg.evaluate.protocols]
+        look = partial(_peek, parts, seen, ledger, reader) if peek and seen else dict
         _pretrain(parts, parts.selection.everything, look, folder, report)
     else:
         _begin(parts, parts.selection.everything)

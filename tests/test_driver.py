@@ -24,6 +24,7 @@ from skelray.sweep.preflight import Machine
         (["data.val_subjects=500"], "cannot hold out 500"),
         (["train.batch=100000"], "do not fit into an epoch"),
         (["final.protocols=[linear, generation]"], "final.protocols: amr cannot be measured by generation"),
+        (["final.protocols=[generation]"], "final.protocols: amr cannot be measured by generation"),
         (["final.protocols=[linaer]"], 'did you mean "linear"'),
         (["resources.workers=4095", "train.batch=64"], "4095 worker(s)"),  # the cores first, the batch second
     ],
@@ -61,7 +62,8 @@ def test_a_tracking_uri_that_does_not_answer_is_refused_before_anything_is_made(
 
 def test_the_payload_is_plain_json_with_absolute_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    payload = driver._payload(make_plan(), Places.of("one", tmp_path / "results"), {"store": "x", "fingerprint": "f"})
+    data = {"store": "x", "fingerprint": "f", "classes": ["wave"]}
+    payload = driver._payload(make_plan(), Places.of("one", tmp_path / "results"), data, {"amr": ["linear"]})
     assert json.loads(json.dumps(payload)) == payload
     assert all(payload[key].startswith("/") for key in ("directory", "trials", "ray", "ledger"))
 

@@ -1,10 +1,12 @@
 """What could never be placed is refused with what is asked and what there is; what can be is packed."""
 
 import pytest
+from small_plan import make_plan
+from tiny_store import tiny_store
 
 from skelray.errors import BadInput
 from skelray.sweep.config import Resources
-from skelray.sweep.preflight import Machine, for_finals, here, place, refuse_unequal_shares
+from skelray.sweep.preflight import Machine, for_finals, here, place, protocols, refuse_unequal_shares
 from skelray.train import TrainConfig
 
 GIB = 1 << 30
@@ -122,3 +124,12 @@ def test_a_batch_must_fall_into_equal_pieces(batch, accumulate, workers, fits):
     else:
         with pytest.raises(BadInput, match=f"a multiple of {workers * accumulate} does"):
             refuse_unequal_shares(train, workers)
+
+
+def test_a_protocol_that_only_some_methods_serve_is_left_out_for_the_others_and_said(tmp_path):
+    plan = make_plan(methods=("amr", "macdiff"))
+    plan.sweep.final.protocols[:] = ["linear", "generation"]
+    found, told = protocols(plan, tiny_store(tmp_path / "s.arrow"))
+    assert found == {"amr": ["linear"], "macdiff": ["linear", "generation"]}
+    assert len(told) == 1
+    assert told[0].startswith("final.protocols: generation is left out for amr: ")

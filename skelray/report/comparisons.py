@@ -3,6 +3,7 @@
 From the predictions of single clips; where an older sweep kept none, the report says so and claims nothing.
 """
 
+from collections.abc import Sequence
 from itertools import combinations
 
 from matplotlib.figure import Figure
@@ -178,21 +179,30 @@ def _ranked(ranks: Ranks) -> Figure:
     return figure
 
 
-def classes(found: dict[str, Comparison]) -> Part:
-    """What the best finalist tells and what it takes for what, by class, under the first protocol."""
+def classes(found: dict[str, Comparison], names: Sequence[str] = ()) -> Part:
+    """What the best finalist tells and what it takes for what, by class, under the first protocol.
+
+    `names` are those of the classes by their numbers, where the results hold them.
+    """
     if not found:
         return Part("The best, class by class", [])
     protocol, each = next(iter(found.items()))
     best = each.methods[0]
+    known = {str(number): name for number, name in enumerate(names)}
     rows = [
-        [one.name, str(one.clips), points(one.mean), "-" if one.deviation is None else points(one.deviation)]
+        [
+            known.get(one.name, one.name),
+            str(one.clips),
+            points(one.mean),
+            "-" if one.deviation is None else points(one.deviation),
+        ]
         for one in best.classes
-    ]
+    ]  # fmt: skip
     about = f"{best.name} has the highest mean under {protocol}; that it is the best is a matter of the comparisons."
     matrix = Table(
         f"What {best.name} took each class for, {protocol}, over {seeds(len(best.seeds))}: a row is a true class",
         ["class", *each.classes],
-        [[name, *map(_shaded, row, [sum(row)] * len(row))]
+        [[f"{name} {known[name]}" if name in known else name, *map(_shaded, row, [sum(row)] * len(row))]
          for name, row in zip(each.classes, best.confusion, strict=True)],
         "matrix",
     )  # fmt: skip

@@ -45,7 +45,7 @@ def parts(results: Results) -> list[Part]:
     return [
         sections.leaderboard(results),
         comparisons.part(results, compared, refused),
-        comparisons.classes(compared),
+        comparisons.classes(compared, results.environment().get("data", {}).get("classes", [])),
         robust.part(results),
         openings.part(results),
         Part(cost.heading, [*curves.costs(results), *cost.blocks]),

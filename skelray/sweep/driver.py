@@ -17,6 +17,7 @@ from rich.console import Console
 
 from skelray import environment, report
 from skelray.data import folds, locate, splits, store
+from skelray.data.store import Store
 from skelray.errors import BadInput, Stopped
 from skelray.events import Journal
 from skelray.report import spent
@@ -50,7 +51,8 @@ def sweep(
     """
     plan = config.load(file, under, sets)
     places = Places.of(name or f"local-{plan.name}", Path(results))
-    data = _data(plan)
+    data, opened = _data(plan)
+    protocols, left_out = preflight.protocols(plan, opened)
     folder = Results(places.results)
     told = _environment(data)
     if (job := cluster.submitted()) and not Path(results).is_absolute():
@@ -78,8 +80,10 @@ def sweep(
         state: SweepState = "failed"
         try:
             with screen:
+                for note in (*plan.dropped, *left_out):
+                    screen.say(note)
                 record = Record(Journal(places.journal), folder, tracker, screen, objective.metric, meter)
-                _run(plan, studies, record, ray, placements, _payload(plan, places, data))
+                _run(plan, studies, record, ray, placements, _payload(plan, places, data, protocols))
             _finish(studies, record)
             state = "complete"
         except (Stopped, KeyboardInterrupt):
@@ -109,8 +113,6 @@ def _run(
     payload: dict[str, Any],
 ) -> None:
     """The search, then the finals; what has ended before is not run again, and Ray starts only for what is left."""
-    for note in plan.dropped:
-        record.screen.say(note)
     queue = SearchQueue(studies, record)
     queue.mend()
     record.screen.concurrent = placements[0].concurrent
@@ -160,8 +162,8 @@ def _planned(plan: Plan) -> int:
     return sum(plan.trials(method) for method in plan.spaces) + finals.count(plan)
 
 
-def _data(plan: Plan) -> dict[str, str]:
-    """The one store of a sweep, opened and named. Raises BadInput for a missing or broken one, for one that cannot
+def _data(plan: Plan) -> tuple[dict[str, Any], Store]:
+    """The one store of a sweep, named and opened. Raises BadInput for a missing or broken one, for one that cannot
     serve the trials, or when methods would meet different clips."""
     config = plan.trial(next(iter(plan.spaces)), {}).data
     for key in ("store", "split", "val_subjects", "val_seed", "folds", "fold"):
@@ -177,18 +179,17 @@ def _data(plan: Plan) -> dict[str, str]:
             if plan.sweep.final.seeds:
                 splits.refuse_untestable(opened, data.split)
     preflight.refuse_other_bodies(plan, opened)
-    preflight.refuse_unmeasurable(plan, opened)
-    return {"store": config.store, "fingerprint": opened.fingerprint}
+    return {"store": config.store, "fingerprint": opened.fingerprint, "classes": list(opened.classes)}, opened
 
 
-def _environment(data: dict[str, str]) -> dict[str, Any]:
+def _environment(data: dict[str, Any]) -> dict[str, Any]:
     typed = (re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", each) for each in sys.argv[1:])  # results are to be shared
     command = " ".join(["python -m skelray.sweep", *map(shlex.quote, typed)])
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return environment.describe(command, data, gpus)
 
 
-def _payload(plan: Plan, places: Places, data: dict[str, str]) -> dict[str, Any]:
+def _payload(plan: Plan, places: Places, data: dict[str, Any], protocols: dict[str, list[str]]) -> dict[str, Any]:
     """What every job carries besides itself: plain values, absolute paths."""
     return {
         "directory": os.getcwd(),
@@ -196,6 +197,6 @@ def _payload(plan: Plan, places: Places, data: dict[str, str]) -> dict[str, Any]
         "ray": str(places.runs.absolute() / "ray"),
         "ledger": str(places.results.absolute() / "test_ledger.jsonl"),
         "fingerprint": data["fingerprint"],
-        "protocols": list(plan.sweep.final.protocols),
+        "protocols": protocols,  # of each method
         "peek": plan.sweep.final.peek,
     }

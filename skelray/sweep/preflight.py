@@ -111,18 +111,35 @@ def refuse_other_bodies(plan: Plan, opened: Store) -> None:
                 raise BadInput(f"{method} on {opened.name}: {at}{error}") from None
 
 
-def refuse_unmeasurable(plan: Plan, opened: Store) -> None:
-    """Raise BadInput where a finalist could not be measured by a protocol that the finals ask for."""
+def protocols(plan: Plan, opened: Store) -> tuple[dict[str, list[str]], list[str]]:
+    """method -> the protocols that its finals are measured by, and what is left out of whose, in sentences.
+
+    A protocol that no method can be measured by is refused with BadInput; one that only some can, as the generation of
+    clips, is left out for the others.
+    """
+    asked = list(dict.fromkeys(plan.sweep.final.protocols))
+    found, unable = {method: list(asked) for method in plan.spaces}, dict[str, dict[str, str]]()
     for method in plan.spaces if plan.sweep.final.seeds else ():
         trial = plan.trial(method, {})
         with torch.random.fork_rng(devices=[]):
             built = methods.load(method)(trial.method, opened.skeleton)
         pool = Pool(opened, stream=trial.data.stream)
-        for name in plan.sweep.final.protocols:
+        for name in asked:
             try:
                 evaluate.refuse(name, built, pool, getattr(trial.evaluate, name))
             except BadInput as error:
-                raise BadInput(f"final.protocols: {method} cannot be measured by {name}: {error}") from None
+                found[method].remove(name)
+                unable.setdefault(name, {})[method] = str(error)
+    for name, why in unable.items():
+        if len(why) == len(plan.spaces):
+            method, reason = next(iter(why.items()))
+            raise BadInput(f"final.protocols: {method} cannot be measured by {name}: {reason}")
+    for method, left in found.items():
+        if not left:
+            raise BadInput(f"final.protocols: {method} cannot be measured by any of {', '.join(asked)}")
+    told = [f"final.protocols: {name} is left out for {', '.join(why)}: {next(iter(why.values()))}"
+            for name, why in unable.items()]  # fmt: skip
+    return found, told
 
 
 def for_finals(resources: Resources, search: Placement) -> Resources:

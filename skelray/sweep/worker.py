@@ -114,7 +114,7 @@ def work(payload: dict[str, Any], report: Report, **place: Any) -> None:
             folder=folder,
             report=remember,
             ledger=Path(payload["ledger"]),
-            protocols=payload["protocols"],
+            protocols=payload["protocols"][cfg.method.name],
             reader=payload["key"],
             device=place["device"],
             fingerprint=payload["fingerprint"],
