@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -21,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import flop_registry
 
-from skelray import methods
+from skelray import beside, methods
 from skelray.batch import Batch
 from skelray.data import splits
 from skelray.errors import leave
@@ -40,7 +39,7 @@ PARTS = {  # what the table calls them: the attributes of a method, "" outside o
     "heads": ("heads", "teacher_heads"),
     "rest": ("",),
 }
-PUBLISHED: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text())
+PUBLISHED = beside.facts(__file__)
 
 
 def cost(name: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:

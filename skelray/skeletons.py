@@ -1,11 +1,10 @@
 """Skeleton layouts: joint names, bones, left/right pairs and body parts. The layouts are data in skeletons.json."""
 
-import json
 from functools import cache
-from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from skelray import beside
 from skelray.errors import BadInput, near
 from skelray.schema import Strict
 
@@ -80,8 +79,7 @@ class Skeleton(Strict):
 @cache
 def layouts() -> dict[str, Skeleton]:
     """Every layout that skelray knows by name."""
-    raw = json.loads(Path(__file__).with_suffix(".json").read_text())
-    return {name: Skeleton(name=name, **layout) for name, layout in raw.items()}
+    return {name: Skeleton(name=name, **layout) for name, layout in beside.facts(__file__).items()}
 
 
 def layout(name: str) -> Skeleton:

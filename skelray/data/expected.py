@@ -4,19 +4,18 @@ The published counts are data, in splits.json. What the names of a set's files s
 expected.json and, for NTU RGB+D, in skelray.data.ntu.names. Causes always add up: what no name explains is said too.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from itertools import product
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skelray import beside
 from skelray.data import splits
 from skelray.data.clip import TRAIN
 from skelray.data.ntu import names as ntu
@@ -177,10 +176,8 @@ def _events(store: Store, dropped: Sequence[tuple[str, str]], skipped: Sequence[
             yield _Event(MISSING, name, -1)
 
 
-@cache
 def _known() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
-    return found
+    return beside.facts(__file__)
 
 
 def _published(name: str) -> tuple[frozenset[str] | None, frozenset[str]]:

@@ -6,16 +6,14 @@ does not have at all, as v2's hand tips and thumbs in a v1 store, is a copy of t
 has: a hand's length from the truth at most, where zeros would put a hand to the origin.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from skelray import beside
 from skelray.data.loader import Pool
 from skelray.data.store import Store
 from skelray.errors import BadInput
@@ -118,7 +116,5 @@ def _nearest(joint: int, known: dict[int, int], encoder: Skeleton) -> int:
     return min(known, key=lambda each: (distance[each], each not in upwards, each))
 
 
-@cache
 def _names() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
-    return found
+    return beside.facts(__file__)

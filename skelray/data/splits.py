@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skelray import beside
 from skelray.data import held_out
 from skelray.data.clip import TRAIN, UNKNOWN
 from skelray.data.store import Store
@@ -70,10 +71,8 @@ def family(name: str) -> str:
     return entry if isinstance(entry, str) else name
 
 
-@cache
 def _written() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
-    return found
+    return beside.facts(__file__)
 
 
 def available(store: Store) -> list[str]:

@@ -8,7 +8,6 @@ repeats what another one saw. Some performances have a bystander as second body.
 origin at the first frame's mid-spine.
 """
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
-from skelray import skeletons
+from skelray import beside, skeletons
 from skelray.data import store
 from skelray.data.clip import Clip
 from skelray.rng import seed_for
@@ -34,11 +33,9 @@ BYSTANDERS = 0.12  # share of performances with a second body
 Array = NDArray[np.float64]
 
 
-@cache
 def recipe() -> dict[str, Any]:
     """Bones (joint, its parent, offset in metres at rest) and actions, from synthetic.json."""
-    found: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text())
-    return found
+    return beside.facts(__file__)
 
 
 def build(path: Path, name: str = "synthetic") -> None:

@@ -1,6 +1,5 @@
 """The checkpoints that authors released -> weights. Which key is which tensor stands in layouts.json."""
 
-import json
 import re
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from skelray import skeletons
+from skelray import beside, skeletons
 from skelray.checkpoint import digest
 from skelray.errors import BadInput, near
 from skelray.skeletons import Skeleton
@@ -19,7 +18,7 @@ from skelray.weights import folder
 from skelray.weights.card import Origin
 from skelray.weights.folder import Weights, size
 
-LAYOUTS: dict[str, Any] = json.loads(Path(__file__).with_name("layouts.json").read_text())
+LAYOUTS = beside.facts(__file__, "layouts.json")
 
 
 def known() -> list[str]:

@@ -5,13 +5,13 @@ Every performer of a setup did every action of his data set twice before three c
 clips whose skeletons the owners list as missing or wrong: 302 in NTU 60, 535 in NTU 120.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from pathlib import Path
+from typing import Any
 
+from skelray import beside
 from skelray.errors import BadInput
 
 SETS = ("ntu60", "ntu120")
@@ -76,6 +76,5 @@ def expected(dataset: str) -> frozenset[str]:
     return frozenset(names) - missing_skeletons(dataset)
 
 
-@cache
-def _known() -> dict:  # type: ignore[type-arg]  # as it lies in the file
-    return json.loads(Path(__file__).with_name("ntu.json").read_text())
+def _known() -> dict[str, Any]:
+    return beside.facts(__file__, "ntu.json")

@@ -8,7 +8,6 @@ A clip in which every number is zero is left out (ten, all of P1_1_12A_p19); fra
 The order is that of the file; a clip is named by its recording and its place in it.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from skelray import skeletons
+from skelray import beside, skeletons
 from skelray.data import npz
 from skelray.data.clip import UNKNOWN, Clip
 from skelray.data.files import Files
@@ -149,7 +148,7 @@ def _people(texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _gestures() -> tuple[str, ...]:
-    return tuple(json.loads(Path(__file__).with_suffix(".json").read_text())["gestures"])
+    return tuple(beside.facts(__file__)["gestures"])
 
 
 def _load(plan: _Plan, parts: Sequence[str]) -> Iterator[Loaded]:

@@ -10,7 +10,6 @@ Camera 1, 2, 3 are the views L, M, R. Nothing certain is said about subjects, so
 recording, from whatever view, share its number.
 """
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import Field
 
-from skelray import skeletons
+from skelray import beside, skeletons
 from skelray.data.clip import TEST, TRAIN, Clip
 from skelray.data.files import Files
 from skelray.data.pku import folder, text
@@ -93,7 +92,7 @@ def read(source: Path, options: Options = Options()) -> DataSet:
 
 
 def _actions() -> tuple[str, ...]:
-    return tuple(json.loads(Path(__file__).with_suffix(".json").read_text())["actions"])
+    return tuple(beside.facts(__file__)["actions"])
 
 
 def _missing(found: Folder, sides: dict[str, Split], options: Options) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ are 864, of which the authors leave out three as damaged: 861. One camera, so ev
 `Skeleton_joint_order.txt` beside the files; actions: the authors' page, in utd_mhad.json.
 """
 
-import json
 import re
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from skelray import skeletons
+from skelray import beside, skeletons
 from skelray.data import matlab
 from skelray.data.clip import Clip, single
 from skelray.data.files import Files, stem
@@ -42,7 +41,7 @@ def read(source: Path, options: Options = Options()) -> DataSet:
     parts = files.once(name for name in files.names(".mat") if NAME.fullmatch(stem(name)))
     if not parts:
         raise BadInput(f"{source}: no folder with files named like a1_s1_t1_skeleton.mat")
-    classes = json.loads(Path(__file__).with_suffix(".json").read_text())["classes"]
+    classes = beside.facts(__file__)["classes"]
     return DataSet(
         "utd-mhad",
         skeletons.layout("utd20"),
