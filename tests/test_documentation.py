@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from skelray.sweep import config
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#]+)\)")
 
 
 def snippets(language: str) -> list:
@@ -77,13 +79,62 @@ def test_commands_exist_and_take_these_options(line):
         app = typer.Typer()
         app.command()(cost.main)
         parsed(typer.main.get_command(app), words[3:])
+    elif words[:1] in (["python"], ["python3"]) and words[1] != "-m":
+        assert (REPOSITORY / words[1]).is_file()
     else:
         assert words[0] in {"python3", "pip", "ray"}, f"no test knows the command {words[0]}"
 
 
+def given(words: list[str], option: str) -> list[str]:
+    return [value for name, value in pairwise(words) if name == option]
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_a_line_can_be_pasted_into_any_shell(line):
+    """zsh takes a bare bracket for a pattern, and then runs nothing."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
+    assert not re.search(r"[\[\]*?{}<>]", bare), "put it in quotes"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_two_evaluations_of_a_page_go_to_one_folder(page):
+    places = [
+        (given(shlex.split(line), "--out") or ["evaluation"])[0]
+        for kind, block in FENCE.findall(page.read_text())
+        for line in (block.splitlines() if kind == "sh" else [])
+        if line.startswith("skelray evaluate")
+    ]
+    assert len(set(places)) == len(places), f"the second one would be refused: {places}"
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_results_that_a_line_reads_are_there(line):
+    """In a clone, that is; what the quick start makes is called local-, and what a line writes follows --out."""
+    words = shlex.split(line)
+    written = given(words, "--out") + given(words, "--results")
+    for word in (word for word in words if word.startswith("results/") and word not in written):
+        assert (REPOSITORY / word).exists() or word.startswith(("results/NAME", "results/local-")), word
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    pages = {page.resolve() for page in PAGES}
+    reached, todo = set[Path](), [(REPOSITORY / "README.md").resolve()]
+    while todo:
+        page = todo.pop()
+        reached.add(page)
+        linked = {(page.parent / target).resolve() for target in LINK.findall(page.read_text())}
+        todo += sorted((linked & pages) - reached - set(todo))
+    assert reached == pages
+
+
+def test_the_readme_links_every_page_that_is_not_on_data():
+    linked = LINK.findall((REPOSITORY / "README.md").read_text())
+    assert {f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")} <= set(linked)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+    for target in LINK.findall(page.read_text()):
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
