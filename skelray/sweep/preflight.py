@@ -12,6 +12,7 @@ import torch
 
 from skelray import evaluate, methods
 from skelray.data.loader import Loader, Pool
+from skelray.data.quarantine import Quarantine
 from skelray.data.store import Store
 from skelray.errors import BadInput
 from skelray.sweep.config import Plan, Resources
@@ -123,7 +124,7 @@ def protocols(plan: Plan, opened: Store) -> tuple[dict[str, list[str]], list[str
         trial = plan.trial(method, {})
         with torch.random.fork_rng(devices=[]):
             built = methods.load(method)(trial.method, opened.skeleton)
-        pool = Pool(opened, stream=trial.data.stream)
+        pool = Pool(opened, stream=trial.data.stream, quarantine=Quarantine(opened, trial.data.split))
         for name in asked:
             try:
                 evaluate.refuse(name, built, pool, getattr(trial.evaluate, name))
