@@ -11,7 +11,7 @@ import numpy as np
 
 from skelray.data import folds, locate, mapping, splits, store
 from skelray.data.config import DataConfig, Stream
-from skelray.data.quarantine import Quarantine
+from skelray.data.quarantine import Openable, Quarantine
 from skelray.data.store import Store
 from skelray.errors import BadInput
 from skelray.evaluate.case import Case
@@ -94,10 +94,12 @@ def bench(
     mapped = mapping.between(opened.skeleton, found.weights.skeleton)
     own = exported.trained_on(found.weights, opened)
     data = own if own is not None and own.split == where.split else DataConfig(store=opened.name, split=where.split)
-    closed = Quarantine(opened, where.split)
+    closed = (Quarantine if reader is None else Openable)(opened, where.split)
     pool = mapping.pool(opened, found.weights.skeleton, device, stream=looks, quarantine=closed)
     opening = None
     if reader is not None:
+        if ledger is None:
+            raise ValueError("the test side is opened with a ledger alone")
         splits.refuse_untestable(opened, where.split)
         opening = partial(splits.open_test, opened, where.split, reader=reader, ledger=ledger, about=about)
     method = found.weights.method.to(pool.device)

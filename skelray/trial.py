@@ -16,7 +16,7 @@ from torch import nn
 from skelray import atomic, checkpoint, evaluate, measure, methods
 from skelray.data import folds, locate, splits, store
 from skelray.data.loader import Loader, Pool
-from skelray.data.quarantine import Quarantine
+from skelray.data.quarantine import Openable, Quarantine
 from skelray.errors import BadInput
 from skelray.evaluate import kept
 from skelray.evaluate.case import Case, Outcome
@@ -55,7 +55,7 @@ class Prepared:
         found = measure.validate(self.case(), cfg)
         return found | measure.reconstruction(self.method, self.pool, val, cfg, seed=seed)
 
-    def test(self, protocols: Sequence[str], ledger: Path | None, reader: str) -> Outcome:
+    def test(self, protocols: Sequence[str], ledger: Path, reader: str) -> Outcome:
         """test/* of the method as it is now, and the class that each test clip was given; opens the test side."""
         digest = hashlib.sha256(self.cfg.model_dump_json().encode()).hexdigest()[:12]
         about = {"config": digest, "protocols": list(protocols)}
@@ -63,10 +63,13 @@ class Prepared:
         return measure.test(self.case(opened), self.cfg.evaluate, protocols)
 
 
-def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: str | None = None) -> Prepared:
+def prepare(
+    cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: str | None = None, *, final: bool = False
+) -> Prepared:
     """Open the store, select the clips, build the method under its addressed seed.
 
-    Raises BadInput when the store is missing, cannot serve the config, or is not the one of `fingerprint`.
+    `final`: everything is chosen, so the test side can be opened. Raises BadInput when the store is missing, cannot
+    serve the config, or is not the one of `fingerprint`.
     """
     data = cfg.data
     opened = store.open(locate.find(data.store))
@@ -81,7 +84,7 @@ def prepare(cfg: TrialConfig, device: torch.device | str = "cpu", fingerprint: s
         torch.manual_seed(seed_for(cfg.seed, "init"))
         method = methods.load(cfg.method.name)(cfg.method, opened.skeleton)
     device = torch.device(device)
-    closed = Quarantine(opened, data.split)
+    closed = (Openable if final else Quarantine)(opened, data.split)
     pool, method = Pool(opened, device, stream=data.stream, quarantine=closed), method.to(device)
     measure.refuse_unable(method, cfg.evaluate, pool)
     return Prepared(cfg, opened, pool, selection, method, device)
@@ -113,7 +116,7 @@ def final(
     *,
     folder: Path,
     report: Report,
-    ledger: Path | None,
+    ledger: Path,
     protocols: Sequence[str] = ("linear", "knn"),
     reader: str = "final",
     device: torch.device | str = "cpu",
@@ -128,7 +131,7 @@ def final(
     With peek=True the test side is read at every report as well, by those protocols that also validate; nothing is
     chosen by it: it shows what "best epoch on test" would have claimed.
     """
-    parts = prepare(cfg, device, fingerprint)
+    parts = prepare(cfg, device, fingerprint, final=True)
     for name in protocols:  # said before training: it would go wrong after it
         evaluate.load(name)
         evaluate.refuse(name, parts.method, parts.pool, getattr(cfg.evaluate, name))
@@ -156,7 +159,7 @@ def final(
     return dict(found.metrics)
 
 
-def _peek(parts: Prepared, protocols: Sequence[str], ledger: Path | None, reader: str) -> dict[str, float]:
+def _peek(parts: Prepared, protocols: Sequence[str], ledger: Path, reader: str) -> dict[str, float]:
     found = parts.test(protocols, ledger, f"{reader} (peek)").metrics
     return {name: value for name, value in found.items() if not name.startswith("test/clips")}
 

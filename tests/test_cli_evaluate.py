@@ -142,7 +142,11 @@ def test_clips_that_the_encoder_was_trained_on_are_told(trained, stored, tmp_pat
 
     final = tmp_path / "final"
     trial.final(
-        TrialConfig.model_validate(tiny(store=stored)), folder=final, report=Heard(), ledger=None, protocols=["knn"]
+        TrialConfig.model_validate(tiny(store=stored)),
+        folder=final,
+        report=Heard(),
+        ledger=tmp_path / "opened.jsonl",
+        protocols=["knn"],
     )
     with pytest.warns(UserWarning, match=r"without labels, on 9 of the 9 validation clips of tiny:given"):
         assert skelray("evaluate", final, stored, *quick, "--out", tmp_path / "val") == 0
@@ -158,7 +162,7 @@ def test_the_test_side_of_another_split_is_told_where_the_encoder_was_trained_on
     store.write(tmp_path / "two.arrow", both, five_joints, "tiny", ("slow", "middle", "fast"))
     folder, words = tmp_path / "run", ["--split", "other", "--protocol", "knn", "--test"]
     settings = TrialConfig.model_validate(tiny(store=str(tmp_path / "two.arrow")))
-    trial.final(settings, folder=folder, report=Heard(), ledger=None, protocols=["knn"])
+    trial.final(settings, folder=folder, report=Heard(), ledger=tmp_path / "opened.jsonl", protocols=["knn"])
     with pytest.warns(UserWarning, match="on 6 of the 6 test clips of tiny:other"):
         assert skelray("evaluate", folder, tmp_path / "two.arrow", *words, "--out", tmp_path / "out") == 0
     assert read(tmp_path / "out")["met_in_pretraining"] == 6

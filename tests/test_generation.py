@@ -104,7 +104,7 @@ def test_joints_that_lie_on_each_other_are_no_bone(five_joints):
 
 
 def prepared(stored, method="macdiff"):
-    parts = trial.prepare(TrialConfig(**tiny(method, store=stored)))
+    parts = trial.prepare(TrialConfig(**tiny(method, store=stored)), final=True)
     parts.method.begin(trial.Loader(parts.pool, parts.selection.train, parts.cfg.method.views, seed=0))
     return parts
 
@@ -157,12 +157,12 @@ def test_a_copy_of_the_held_out_clips_stands_nearer_than_the_training_clips(stor
     assert found["bone_variation_conditional"] == pytest.approx(found["bone_variation_real"])
 
 
-def test_of_a_final_the_test_side_is_what_samples_are_held_against(stored, seen):
+def test_of_a_final_the_test_side_is_what_samples_are_held_against(stored, seen, tmp_path):
     parts, opened = prepared(stored), []
 
     def open_test():
         opened.append(1)
-        return splits.open_test(parts.store, "given", reader="me", ledger=None)
+        return splits.open_test(parts.store, "given", reader="me", ledger=tmp_path / "opened.jsonl")
 
     seen.clear()
     told(parts, generation.Config(clips=5, steps=1), open_test)
@@ -198,7 +198,11 @@ def test_what_cannot_be_measured_is_said_before_training(stored, tmp_path):
         trial.prepare(TrialConfig(**asked))
     with pytest.raises(BadInput, match="amr generates no clips"):
         trial.final(
-            TrialConfig(**tiny(store=stored)), folder=tmp_path, report=print, ledger=None, protocols=["generation"]
+            TrialConfig(**tiny(store=stored)),
+            folder=tmp_path,
+            report=print,
+            ledger=tmp_path / "opened.jsonl",
+            protocols=["generation"],
         )
     asked = tiny("macdiff", store=stored, evaluate={"protocols": ["generation"]})
     asked["data"]["stream"] = "bone"

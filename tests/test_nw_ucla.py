@@ -29,12 +29,12 @@ def real_nw_ucla(shared_data, tmp_path_factory):
     return store.open(path)
 
 
-def test_the_real_nw_ucla_has_its_known_counts(real_nw_ucla):
+def test_the_real_nw_ucla_has_its_known_counts(real_nw_ucla, tmp_path):
     assert (real_nw_ucla.clips, len(real_nw_ucla.classes)) == (1484, 10)
     assert (real_nw_ucla.frames.min(), np.median(real_nw_ucla.frames), real_nw_ucla.frames.max()) == (1, 31, 201)
     assert set(real_nw_ucla.subject) == set(range(1, 11))
     assert np.bincount(real_nw_ucla.label).tolist() == [150, 152, 141, 173, 148, 149, 142, 142, 145, 142]
-    test = splits.open_test(real_nw_ucla, "xview", reader="test", ledger=None)
+    test = splits.open_test(real_nw_ucla, "xview", reader="test", ledger=tmp_path / "opened.jsonl")
     assert splits.sizes(real_nw_ucla, "xview") == (1020, 464)
     assert (len(test.standard), len(test.clean)) == (464, 369)
     assert "hip" in real_nw_ucla.transforms[0]
@@ -57,8 +57,8 @@ def test_the_real_coordinates_are_those_of_the_files(shared_data, real_nw_ucla):
     assert whole.hexdigest() == AS_DELIVERED
 
 
-def test_the_copies_in_the_real_nw_ucla_are_the_known_ones(real_nw_ucla):
-    test = splits.open_test(real_nw_ucla, "xview", reader="test", ledger=None)
+def test_the_copies_in_the_real_nw_ucla_are_the_known_ones(real_nw_ucla, tmp_path):
+    test = splits.open_test(real_nw_ucla, "xview", reader="test", ledger=tmp_path / "opened.jsonl")
     copies_of_training = real_nw_ucla.clip_name[np.setdiff1d(test.standard, test.clean)]
     assert sum(name.startswith("a02") for name in copies_of_training) == 50
     assert sum(name.startswith("a03") for name in copies_of_training) == 45

@@ -1,16 +1,27 @@
 """What could never be placed is refused with what is asked and what there is; what can be is packed."""
 
+import numpy as np
 import pytest
 from small_plan import make_plan
-from tiny_store import tiny_store
+from tiny_store import tiny_clips, tiny_store
 
+from skelray.data.loader import Pool
 from skelray.errors import BadInput
 from skelray.sweep.config import Resources
-from skelray.sweep.preflight import Machine, for_finals, here, place, protocols, refuse_unequal_shares
+from skelray.sweep.preflight import (
+    Machine,
+    for_finals,
+    here,
+    place,
+    protocols,
+    refuse_other_bodies,
+    refuse_unequal_shares,
+)
 from skelray.train import TrainConfig
 
 GIB = 1 << 30
 SMALL = Machine(cpus=2, gpus=0, memory=16 * GIB)
+XVIEW = {"data.store": "nw-ucla", "data.split": "xview"}
 LARGE = Machine(cpus=16, gpus=2, memory=128 * GIB)
 
 
@@ -129,7 +140,30 @@ def test_a_batch_must_fall_into_equal_pieces(batch, accumulate, workers, fits):
 def test_a_protocol_that_only_some_methods_serve_is_left_out_for_the_others_and_said(tmp_path):
     plan = make_plan(methods=("amr", "macdiff"))
     plan.sweep.final.protocols[:] = ["linear", "generation"]
+    plan.sweep.trial.update(XVIEW)
     found, told = protocols(plan, tiny_store(tmp_path / "s.arrow"))
     assert found == {"amr": ["linear"], "macdiff": ["linear", "generation"]}
     assert len(told) == 1
     assert told[0].startswith("final.protocols: generation is left out for amr: ")
+
+
+def test_a_protocol_that_wants_to_know_the_split_is_asked_with_it(tmp_path):
+    plan = make_plan(methods=("mamp",))
+    plan.sweep.final.protocols[:] = ["linear", "semi"]
+    plan.sweep.trial.update(XVIEW)
+    assert protocols(plan, tiny_store(tmp_path / "s.arrow", tiny_clips(repeats=10))) == (
+        {"mamp": ["linear", "semi"]},
+        [],
+    )
+
+
+def test_before_a_sweep_starts_no_test_clip_is_looked_at(tmp_path, monkeypatch):
+    opened = tiny_store(tmp_path / "s.arrow", [clip for clip in reversed(tiny_clips())])  # the first one is a test clip
+    plan, looked, view = make_plan(methods=("mamp",)), list[int](), Pool.view
+    plan.sweep.trial.update(XVIEW)
+    monkeypatch.setattr(
+        Pool, "view", lambda self, clips, *rest: (looked.extend(clips.tolist()), view(self, clips, *rest))[1]
+    )
+    refuse_other_bodies(plan, opened)
+    assert looked
+    assert not set(looked) & set(np.flatnonzero(opened.camera == 3))

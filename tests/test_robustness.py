@@ -25,7 +25,7 @@ FEW = robustness.Config(
 
 @pytest.fixture
 def prepared(stored):
-    return trial.prepare(TrialConfig(**tiny(store=stored)))
+    return trial.prepare(TrialConfig(**tiny(store=stored)), final=True)
 
 
 def test_each_curve_begins_with_the_accuracy_of_the_linear_probe(prepared):
@@ -89,12 +89,12 @@ def test_what_is_left_out_of_the_config_is_not_measured(prepared):
     assert robustness.names(cfg) == ["robustness", "robustness_view_degrees"]
 
 
-def test_of_a_final_the_clips_are_those_of_the_test_side_opened_once(prepared, seen):
+def test_of_a_final_the_clips_are_those_of_the_test_side_opened_once(prepared, seen, tmp_path):
     opened = []
 
     def open_test():
         opened.append(1)
-        return splits.open_test(prepared.store, "given", reader="me", ledger=None)
+        return splits.open_test(prepared.store, "given", reader="me", ledger=tmp_path / "opened.jsonl")
 
     found = robustness.measure(prepared.case(open_test), FEW)
     assert len(opened) == 1

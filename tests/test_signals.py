@@ -74,7 +74,7 @@ def test_spread_is_one_for_features_that_point_everywhere_and_zero_for_one_point
 
 @pytest.fixture
 def prepared(stored):
-    return trial.prepare(TrialConfig(**tiny(store=stored)))
+    return trial.prepare(TrialConfig(**tiny(store=stored)), final=True)
 
 
 NAMES = {f"signals_{name}" for name in ("rankme", "spread", "token_cosine", "token_cosine_squared", "clips")}
@@ -108,12 +108,12 @@ def test_training_clips_are_looked_at_where_they_are_asked_for_and_no_more_than_
     assert set(seen) <= set(prepared.selection.train.tolist())
 
 
-def test_of_a_final_they_look_at_the_test_side_which_is_opened_once(prepared, seen):
+def test_of_a_final_they_look_at_the_test_side_which_is_opened_once(prepared, seen, tmp_path):
     opened = []
 
     def open_test():
         opened.append(1)
-        return splits.open_test(prepared.store, "given", reader="me", ledger=None)
+        return splits.open_test(prepared.store, "given", reader="me", ledger=tmp_path / "opened.jsonl")
 
     signals.measure(prepared.case(open_test), signals.Config())
     assert len(opened) == 1

@@ -59,9 +59,9 @@ def test_two_dimensional_forms_share_the_rules_of_their_recordings(tmp_path):
     assert (splits.family("ntu60-2d"), splits.family("nw-ucla"), splits.family("mine")) == ("ntu60", "nw-ucla", "mine")
 
 
-def test_select_and_open_test_share_no_clip_and_lose_none(tiny):
+def test_select_and_open_test_share_no_clip_and_lose_none(tiny, tmp_path):
     selection = splits.select(tiny, "xview", 2, seed=0)
-    test = splits.open_test(tiny, "xview", reader="test", ledger=None)
+    test = splits.open_test(tiny, "xview", reader="test", ledger=tmp_path / "opened.jsonl")
     everything = np.concatenate([selection.train, selection.val, test.standard])
     np.testing.assert_array_equal(np.sort(everything), np.arange(tiny.clips))
     np.testing.assert_array_equal(selection.everything, np.flatnonzero(tiny.camera != 3))
@@ -109,8 +109,8 @@ def test_without_subjects_a_tenth_of_each_class_is_held_out_and_said(tmp_path):
     assert not set(selection.val) & set(selection.train)
 
 
-def test_clean_leaves_out_the_copies_of_training_clips(tiny):
-    test = splits.open_test(tiny, "xview", reader="test", ledger=None)
+def test_clean_leaves_out_the_copies_of_training_clips(tiny, tmp_path):
+    test = splits.open_test(tiny, "xview", reader="test", ledger=tmp_path / "opened.jsonl")
     assert len(test.standard) == 18
     np.testing.assert_array_equal(test.clean, test.standard[tiny.label[test.standard] != 2])
 
@@ -131,7 +131,7 @@ def test_the_side_that_the_source_gives_is_a_split(tmp_path):
     assert splits.available(opened) == ["given"]
     assert splits.sizes(opened, "given") == (36, 18)
     np.testing.assert_array_equal(
-        splits.open_test(opened, "given", reader="test", ledger=None).standard,
+        splits.open_test(opened, "given", reader="test", ledger=tmp_path / "opened.jsonl").standard,
         np.flatnonzero(opened.sides["given"] == TEST),
     )
 

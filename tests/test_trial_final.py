@@ -46,10 +46,10 @@ def test_a_final_trains_on_everything_and_opens_the_test_side_once(stored, tmp_p
 
 def test_a_final_goes_on_after_a_kill_to_the_same_numbers(stored, tmp_path):
     config = TrialConfig.model_validate(tiny(store=stored))
-    whole = trial.final(config, folder=tmp_path / "whole", report=Heard(), ledger=None)
+    whole = trial.final(config, folder=tmp_path / "whole", report=Heard(), ledger=tmp_path / "opened.jsonl")
     with pytest.raises(Killed):
-        trial.final(config, folder=tmp_path / "cut", report=Heard(last=2), ledger=None)
-    assert trial.final(config, folder=tmp_path / "cut", report=Heard(), ledger=None) == whole
+        trial.final(config, folder=tmp_path / "cut", report=Heard(last=2), ledger=tmp_path / "opened.jsonl")
+    assert trial.final(config, folder=tmp_path / "cut", report=Heard(), ledger=tmp_path / "opened.jsonl") == whole
     trained = weights(tmp_path / "whole")
     trial.run(config, folder=tmp_path / "run", report=Heard())
     assert not same(weights(tmp_path / "run"), trained)  # a trial of the search saw fewer clips
@@ -60,10 +60,12 @@ def test_a_final_is_refused_before_training_when_it_could_not_be_tested(clips, s
     store.write(path, clips[:36], five_joints, "tiny", ("slow", "middle", "fast"))
     config = TrialConfig.model_validate(tiny(store=str(path)))
     with pytest.raises(BadInput, match="no test clip"):
-        trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=None)
+        trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=tmp_path / "opened.jsonl")
     config = TrialConfig.model_validate(tiny(store=stored))
     with pytest.raises(BadInput, match='did you mean "linear"'):
-        trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=None, protocols=["liner"])
+        trial.final(
+            config, folder=tmp_path / "run", report=Heard(), ledger=tmp_path / "opened.jsonl", protocols=["liner"]
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -78,7 +80,7 @@ def test_the_floor_is_the_encoder_before_its_first_step(stored, tmp_path):
 
 
 def test_the_test_side_is_opened_when_all_is_chosen_and_moves_no_choice(stored, tmp_path, monkeypatch):
-    parts = trial.prepare(TrialConfig.model_validate(tiny(store=stored)))
+    parts = trial.prepare(TrialConfig.model_validate(tiny(store=stored)), final=True)
     random = torch.Generator().manual_seed(0)
     known = Labelled(torch.randn(parts.store.clips, 8, generator=random), parts.pool.label)
     asked: list[object] = []
@@ -95,7 +97,7 @@ def test_the_test_side_is_opened_when_all_is_chosen_and_moves_no_choice(stored, 
         "predict",
         lambda train, query, cfg, *, seed: (chosen.append(cfg.lr), predict(train, query, cfg, seed=seed))[1],
     )
-    opened = splits.open_test(parts.store, parts.cfg.data.split, reader="me", ledger=None)
+    opened = splits.open_test(parts.store, parts.cfg.data.split, reader="me", ledger=tmp_path / "opened.jsonl")
     case = parts.case(lambda: (asked.append("opened"), opened)[1])
     outcome = measure.test(case, measure.EvaluateConfig(), ["linear"])
     found, told = outcome.metrics, outcome.predictions
@@ -136,7 +138,7 @@ def test_a_final_asked_for_another_protocol_later_answers_it(stored, tmp_path):
 
 def test_peeking_reads_the_test_side_at_every_report_and_changes_nothing(stored, tmp_path):
     config, ledger = TrialConfig.model_validate(tiny(store=stored)), tmp_path / "ledger.jsonl"
-    honest = trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=None)
+    honest = trial.final(config, folder=tmp_path / "run", report=Heard(), ledger=tmp_path / "opened.jsonl")
     heard = Heard()
     found = trial.final(config, folder=tmp_path / "peek", report=heard, ledger=ledger, reader="amr-0", peek=True)
     assert found == honest

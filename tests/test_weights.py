@@ -92,7 +92,7 @@ def test_a_trial_is_exported_with_what_is_known_about_it(name, stored, tmp_path)
 
 def test_a_final_tells_its_test(stored, tmp_path):  # noqa: F811
     config = TrialConfig.model_validate(tiny(store=stored))
-    trial.final(config, folder=tmp_path / "final", report=Heard(), ledger=None)
+    trial.final(config, folder=tmp_path / "final", report=Heard(), ledger=tmp_path / "opened.jsonl")
     made = weights.export(tmp_path / "final", tmp_path / "out")
     assert "test/linear" in made.origin.metrics
     assert made.origin.side == "whole training side"

@@ -1,6 +1,7 @@
 """Test clips cannot be read while anything is still to be chosen, by whatever path their numbers were come by.
 
-A pool in quarantine shows no clip of the test side. The only key is a `TestSide`, which `splits.open_test` alone makes
+A pool in quarantine shows no clip of the test side. A search gets a `Quarantine`, which has no keyhole at all; a final
+and an evaluation of the test side get an `Openable`. Its only key is a `TestSide`, which `splits.open_test` alone makes
 after writing the ledger, and it opens for the length of a `with` block; to training it never opens.
 """
 
@@ -17,7 +18,7 @@ from skelray.errors import BadInput
 
 
 class Quarantine:
-    """The test side of one split of one store, closed."""
+    """The test side of one split of one store, closed for good."""
 
     def __init__(self, store: Store, split: str):
         self.split, self._test = split, ~splits.training_side(store, split)
@@ -32,6 +33,10 @@ class Quarantine:
                 "the test side is opened by splits.open_test, once a finalist, and each opening is written down"
             )
 
+
+class Openable(Quarantine):
+    """The same where everything will have been chosen: it can be opened."""
+
     @contextmanager
     def showing(self, side: TestSide) -> Iterator[None]:
         """Let the test clips be read within the block. Raises ValueError for the key of another split."""
@@ -42,3 +47,13 @@ class Quarantine:
             yield
         finally:
             self._open = before
+
+
+def openable(closed: Quarantine) -> Openable:
+    """The quarantine, if it has a keyhole; raises BadInput, before anything is written down, otherwise."""
+    if not isinstance(closed, Openable):
+        raise BadInput(
+            f"the test side of {closed.split} cannot be opened here: a configuration is still to be chosen; "
+            "only finals, and evaluations that ask for the test side, can open it"
+        )
+    return closed

@@ -1,13 +1,13 @@
 """Which clips train, which select, which test. The official protocols are data, in splits.json.
 
 Everything a sweep selects on comes from `select` (or `skelray.data.folds`), which never returns a clip of the official
-test side. A trial reaches the test side through `open_test` alone, and each opening can be written down in a ledger.
+test side. A trial reaches the test side through `open_test` alone, and each opening is written down in a ledger.
 """
 
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,23 @@ class Selection:
 
 @dataclass(frozen=True)
 class TestSide:
-    """The official test side: as published, and without the clips whose exact copy lies on the training side."""
+    """The official test side: as published, and without the clips whose exact copy lies on the training side.
+
+    It is the key to the test clips, so open_test() alone makes one: anybody else's raises TypeError.
+    """
 
     __test__ = False  # not a test, whatever pytest makes of its name
 
     standard: Indices
     clean: Indices
+    seal: object = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise TypeError("a TestSide is made by splits.open_test alone, which writes the opening down")
+
+
+_SEAL = object()
 
 
 @cache
@@ -104,19 +115,24 @@ def training_clips(store: Store, split: str) -> Indices:
 
 
 def open_test(
-    store: Store, split: str, *, reader: str, ledger: Path | None, about: Mapping[str, Any] | None = None
+    store: Store, split: str, *, reader: str, ledger: Path, about: Mapping[str, Any] | None = None
 ) -> TestSide:
-    """The official test side. Appends one line to `ledger`: who read which clips of what, when, and `about` it."""
+    """The official test side. Appends one line to `ledger`: who read which clips of what, when, and `about` it.
+
+    Raises BadInput where that cannot be written down.
+    """
     train = training_side(store, split)
     standard = np.flatnonzero(~train)
     clean = standard[~np.isin(store.digest[standard], store.digest[train])]
-    if ledger is not None:
-        entry = {"who": reader, "when": time.time(), "store": store.name, "fingerprint": store.fingerprint}
-        entry |= {"split": split, "clips": len(standard), "clean": len(clean), **(about or {})}
+    entry = {"who": reader, "when": time.time(), "store": store.name, "fingerprint": store.fingerprint}
+    entry |= {"split": split, "clips": len(standard), "clean": len(clean), **(about or {})}
+    try:
         ledger.parent.mkdir(parents=True, exist_ok=True)
         with ledger.open("a") as file:
             file.write(json.dumps(entry) + "\n")
-    return TestSide(standard, clean)
+    except OSError as error:
+        raise BadInput(f"the test side stays closed: {ledger} cannot be written: {error.strerror}") from error
+    return TestSide(standard, clean, _SEAL)
 
 
 def refuse_untestable(store: Store, split: str) -> None:

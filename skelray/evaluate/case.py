@@ -18,6 +18,7 @@ from torch import Tensor
 
 from skelray.batch import Batch, test_view
 from skelray.data.loader import Change, Pool, fixed
+from skelray.data.quarantine import openable
 from skelray.data.splits import Indices, Selection, TestSide
 from skelray.evaluate.features import Labelled, extract
 from skelray.method import Method
@@ -82,9 +83,14 @@ class Case:
 
     @cached_property
     def side(self) -> TestSide:
-        """The test side, opened and written down once, at its first use. Raises ValueError where none is asked for."""
+        """The test side, opened and written down once, at its first use.
+
+        Raises ValueError where none is asked for, BadInput where something is still to be chosen.
+        """
         if self.open_test is None:
             raise ValueError("the test side is closed: validation clips are scored")
+        if self.pool.quarantine is not None:
+            openable(self.pool.quarantine)
         return self.open_test()
 
     def features(self, clips: Indices) -> Labelled:
@@ -117,7 +123,7 @@ class Case:
         if self.pool.quarantine is None:
             yield self.side
             return
-        with self.pool.quarantine.showing(self.side):
+        with openable(self.pool.quarantine).showing(self.side):
             yield self.side
 
     @contextmanager

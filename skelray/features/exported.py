@@ -18,7 +18,7 @@ from skelray.batch import test_view
 from skelray.data import facts, feature_table, folds, locate, splits, store
 from skelray.data.config import DataConfig, Stream
 from skelray.data.loader import Pool, fixed
-from skelray.data.quarantine import Quarantine
+from skelray.data.quarantine import Openable, Quarantine
 from skelray.data.splits import Indices
 from skelray.data.store import Store
 from skelray.errors import BadInput, near
@@ -89,11 +89,11 @@ def export(
         "width": method.cfg.encoder.width,
         "device": device,
     }
-    closed = Quarantine(opened, wanted.split) if wanted.split is not None else None
+    closed = (Openable if test else Quarantine)(opened, wanted.split) if wanted.split is not None else None
     pool = Pool(opened, device, stream=looks, quarantine=closed)
     unlabelled = np.full(opened.clips, not test_labels) & (wanted.side == "test")
     with feature_table.writing(out, opened, manifest["width"], wanted.side, unlabelled, manifest) as add:
-        if not test or closed is None:
+        if ledger is None or not isinstance(closed, Openable):
             encode(found.weights, pool, wanted.clips, size, add)
             return manifest
         about = {"encoder": manifest["encoder"]["sha256"], "what": "features" + " and labels" * test_labels}

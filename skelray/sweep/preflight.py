@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import psutil
 import torch
 
 from skelray import evaluate, methods
+from skelray.data import splits
 from skelray.data.loader import Loader, Pool
 from skelray.data.quarantine import Quarantine
 from skelray.data.store import Store
@@ -91,7 +91,7 @@ def refuse_unequal_shares(train: TrainConfig, workers: int) -> None:
 def refuse_other_bodies(plan: Plan, opened: Store) -> None:
     """Raise BadInput where the joints of the store do not serve a method at some end of its search.
 
-    Every method is built there without memory for its weights, and looks at one clip through its views.
+    Every method is built there without memory for its weights, and looks at one training clip through its views.
     """
     for method, space in plan.spaces.items():
         known: set[str] = set()
@@ -100,14 +100,16 @@ def refuse_other_bodies(plan: Plan, opened: Store) -> None:
             ends = space.search[name].ends.values()
             asked += [(f"{name} = {end!r}: ", {**space.setting(name), name: end}) for end in ends]
         for at, values in asked:
-            trial = plan.trial(method, values).method
+            whole = plan.trial(method, values)
+            trial, split = whole.method, whole.data.split
             if (text := trial.model_dump_json()) in known:
                 continue
             known.add(text)
+            pool = Pool(opened, quarantine=Quarantine(opened, split))
             try:
                 with torch.device("meta"):
                     methods.load(method)(trial, opened.skeleton)
-                Loader(Pool(opened), np.zeros(1, np.int64), trial.views, seed=0).batch(0, 1)
+                Loader(pool, splits.training_clips(opened, split)[:1], trial.views, seed=0).batch(0, 1)
             except BadInput as error:
                 raise BadInput(f"{method} on {opened.name}: {at}{error}") from None
 
