@@ -14,6 +14,7 @@ from conftest import REPOSITORY
 from skelray import cost, yaml_file
 from skelray.cli import application
 from skelray.data.generic.description import described
+from skelray.measure import EvaluateConfig
 from skelray.sweep import __main__ as sweep_command
 from skelray.sweep import config
 
@@ -87,6 +88,31 @@ def test_commands_exist_and_take_these_options(line):
 
 def given(words: list[str], option: str) -> list[str]:
     return [value for name, value in pairwise(words) if name == option]
+
+
+def lines_of(*command: str) -> list:
+    return [line for line in command_lines() if shlex.split(line.values[0])[: len(command)] == list(command)]
+
+
+@pytest.mark.parametrize("line", lines_of("skelray", "evaluate") + lines_of("skelray", "transfer"))
+def test_protocols_and_their_settings_are_there(line):
+    words = shlex.split(line)
+    asked = ",".join(given(words, "--protocol") or ["linear"]).split(",")
+    tree: dict = {"protocols": asked}
+    for text in given(words, "--set"):
+        protocol, field, value = re.split(r"[.=]", text, maxsplit=2)
+        assert protocol in asked
+        tree.setdefault(protocol, {})[field] = yaml.safe_load(value)
+    assert list(EvaluateConfig.model_validate(tree).protocols) == asked
+
+
+@pytest.mark.parametrize("line", lines_of("python", "-m", "skelray.sweep"))
+def test_sweeps_take_the_settings_shown(line, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    words = shlex.split(line)
+    if "NAME" not in line:
+        under = given(words, "--under")
+        assert config.load(words[3], under=under[0] if under else None, sets=given(words, "--set")).spaces
 
 
 @pytest.mark.parametrize("line", command_lines())
