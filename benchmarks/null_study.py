@@ -27,6 +27,16 @@ TRUTHS = {
     "one method, every other run loses 10 points": Truth(EQUAL, 5, collapse=0.5),
 }
 SEEDS = (2, 3, 5, 10)
+LABELS = Truth(EQUAL, 5, draws=5, luck=0.03, taste=0.01, kinship=0.5)
+DRAWN = {
+    "one method, draws of a run independent": replace(LABELS, kinship=0.0),
+    "one method, half of their luck in common": LABELS,
+    "one method, all of it in common": replace(LABELS, kinship=1.0),
+    "unlike methods, that like draws by 1 point": replace(LABELS, fit=0.1),
+    "unlike methods, that like draws by 3 points": replace(LABELS, fit=0.1, taste=0.03),
+    "the same, clips of 10 subjects": replace(LABELS, fit=0.1, taste=0.03, subjects=10),
+    "the same as the fifth, 3 draws": replace(LABELS, fit=0.1, taste=0.03, draws=3),
+}
 
 
 def over_seeds_alone(first: Right, second: Right, groups: Groups | None) -> float:
@@ -42,6 +52,16 @@ def first_runs(first: Right, second: Right, groups: Groups | None) -> float:
 def all_as_one(first: Right, second: Right, groups: Groups | None) -> float:
     """McNemar's test of all seeds and clips together, as if they were independent."""
     return exact(int((first & ~second).sum()), int((second & ~first).sum()))
+
+
+def draws_as_runs(first: Right, second: Right, groups: Groups | None) -> float | None:
+    """Every draw of labels taken for another run."""
+    return difference(*(each.reshape(-1, each.shape[-1]) for each in (first, second)), groups).p
+
+
+def draws_as_all(first: Right, second: Right, groups: Groups | None) -> float | None:
+    """The mean over draws alone: other labels are not thought of."""
+    return difference(first.mean(1), second.mean(1), groups).p
 
 
 RULES: dict[str, Rule] = {
@@ -63,7 +83,7 @@ def percent(count: int, repetitions: int) -> str:
 
 
 def main(repetitions: int) -> None:
-    """Print the three tables."""
+    """Print the four tables."""
     row("truth", *(f"false, {count} seeds" for count in SEEDS), *(f"found, {count} seeds" for count in SEEDS))
     row(*["---"] * (1 + 2 * len(SEEDS)))
     for name, truth in TRUTHS.items():
@@ -79,6 +99,19 @@ def main(repetitions: int) -> None:
         row(name, *(percent(count, repetitions) for count in counts))
     print()
     coverage(repetitions)
+    print()
+    labels(repetitions)
+
+
+def labels(repetitions: int) -> None:
+    """Several draws of labels, 5 seeds."""
+    row("truth, 5 seeds", "this report", "draws as runs", "draws as all there are", "6 points found")
+    row(*["---"] * 5)
+    for name, truth in DRAWN.items():
+        rules = as_reported, draws_as_runs, draws_as_all
+        counts = [study(truth, repetitions, NULL_SEED, rule).false_claims for rule in rules]
+        counts.append(study(replace(truth, accuracies=APART), repetitions, POWER_SEED).found)
+        row(name, *(percent(count, repetitions) for count in counts))
 
 
 def coverage(repetitions: int) -> None:

@@ -10,9 +10,9 @@ import pandas as pd
 from skelray.errors import BadInput
 from skelray.statistics.classes import ClassAccuracy, confusion, per_class
 from skelray.statistics.correction import Ranks, holm, ranks
-from skelray.statistics.intervals import FEWEST_SEEDS, RESAMPLES, Bounds, Spread, bootstrap, spread
+from skelray.statistics.intervals import FEWEST_DRAWS, FEWEST_SEEDS, RESAMPLES, Bounds, Spread, bootstrap, spread
 from skelray.statistics.paired import Difference, Effect, McNemar, combined, difference, effect, mcnemar
-from skelray.statistics.runs import Finals, Runs, finals
+from skelray.statistics.runs import Finals, Runs, by_share, finals
 from skelray.statistics.sentences import LEVEL, sentence
 
 FEW_SUBJECTS = 10  # resampling so few gives intervals that hold the truth in 78 to 92 of 100 (docs/statistics.md)
@@ -20,7 +20,7 @@ FEW_SUBJECTS = 10  # resampling so few gives intervals that hold the truth in 78
 
 @dataclass(frozen=True)
 class Method:
-    """One method under one protocol. `confusion[row][column]` sums over seeds; rows are the true classes."""
+    """One method under one protocol. `confusion[row][column]` sums over seeds and draws; rows are the true classes."""
 
     name: str
     seeds: tuple[int, ...]
@@ -49,7 +49,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All methods (best mean first) and all pairs under one protocol; `notes` are sentences that a reader needs."""
+    """All methods (best mean first) and all pairs under one protocol; `notes` are sentences that a reader needs.
+
+    `draws`: of labels, that each seed was measured with; 1 where the protocol does not draw.
+    """
 
     protocol: str
     clips: int
@@ -60,6 +63,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     ranks: Ranks | None
     notes: tuple[str, ...]
+    draws: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain lists, dictionaries, words and finite numbers: what json.dumps takes."""
@@ -97,15 +101,18 @@ def compare(table: pd.DataFrame, protocol: str, *, resamples: int = RESAMPLES, s
     subjects = None if groups is None else int(groups.max()) + 1
     return Comparison(
         protocol, len(found.clips), subjects, found.classes, len(tested), tuple(method for method, _ in order),
-        tuple(pairs), _ranks(found.runs, pairs), tuple(_notes(found, subjects)),
+        tuple(pairs), _ranks(found.runs, pairs), tuple(_notes(found, subjects)), max(1, len(found.draws)),
     )  # fmt: skip
 
 
 def compare_all(table: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Comparison]:
-    """One comparison a protocol, in the order of their first rows; corrections are within a protocol."""
+    """One comparison a protocol, in the order of their first rows; corrections are within a protocol.
+
+    The draws of one share of labels are one protocol.
+    """
     if "protocol" not in table.columns:
         raise BadInput("predictions: the column 'protocol' is missing")
-    names = [str(name) for name in table["protocol"].dropna().unique()]
+    names = [str(name) for name in by_share(table)["protocol"].dropna().unique()]
     return {name: compare(table, name, resamples=resamples, seed=seed) for name in names}
 
 
@@ -146,6 +153,13 @@ def _notes(found: Finals, subjects: int | None) -> list[str]:
     few = [name for name, count in counts.items() if count < FEWEST_SEEDS]
     if few:
         notes.append(f"Fewer than {FEWEST_SEEDS} seeds, so no interval and no claim: {', '.join(few)}.")
+    if found.draws:
+        many = len(found.draws)
+        count = "one draw" if many == 1 else f"the same {many} draws"
+        words = f"Each seed was measured with {count} of labelled clips"
+        words += ", and its figure is the mean over them: draws are no further runs." if many > 1 else "."
+        other = "Tests and intervals of pairs are over other draws too."
+        notes.append(f"{words} {other if many >= FEWEST_DRAWS else 'Nothing is said of other draws.'}")
     if subjects is None:
         notes.append("The subjects of the clips are not known, so clips are taken as independent.")
     elif subjects == 1:

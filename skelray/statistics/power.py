@@ -3,7 +3,8 @@
 A clip is told when its ease, the method's and the run's sum to more than nothing:
     mu_m + sqrt(a) difficulty_c + sqrt(i) fit_mc + run_ms + sqrt(1 - a - i) noise_msc > 0
 all standard normal but the run, which has the asked spread of accuracy. A share of difficulty and fit belongs to the
-subject, so clips of one subject go together.
+subject, so clips of one subject go together. With several draws of labels, each adds luck_d + taste_md, and a share of
+the noise is the same in all draws of a run.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,9 @@ class Truth:
     accuracies: one a method, over all seeds and clips. spread: standard deviation of a run's accuracy from seed to
     seed. agreement (a): how much of a clip's fate all methods share; fit (i): how much is between it and a method, 0
     for one method under several names. subjects: 0 for clips without subjects; togetherness: the subject's share.
-    collapse: the share of runs that lose 10 points beside the ordinary spread.
+    collapse: the share of runs that lose 10 points beside the ordinary spread. draws: of labels, the same for all runs;
+    luck, taste: standard deviations of accuracy from draw to draw, of all methods together and of each by itself;
+    kinship: the share of a run's noise that its draws have in common.
     """
 
     accuracies: tuple[float, ...]
@@ -40,6 +43,10 @@ class Truth:
     subjects: int = 0
     togetherness: float = 0.1
     collapse: float = 0.0
+    draws: int = 1
+    luck: float = 0.0
+    taste: float = 0.0
+    kinship: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,19 +59,29 @@ class Study:
 
 
 def made_up(truth: Truth, draw: np.random.Generator) -> tuple[list[Right], Groups | None]:
-    """One set of finals: each method's (seeds, clips), and the subjects of the clips."""
+    """One set of finals: each method's (seeds, clips), of several draws (seeds, draws, clips); the clips' subjects."""
     groups = np.arange(truth.clips, dtype=np.int64) % truth.subjects if truth.subjects else None
     difficulty = np.sqrt(truth.agreement) * _normal(truth, groups, draw)
     found = []
+    luck = draw.standard_normal((truth.draws, 1)) if truth.draws > 1 else 0.0
     for accuracy in truth.accuracies:
         middle = stats.norm.ppf(accuracy)
         slope = stats.norm.pdf(middle)
         deviation = truth.spread / slope
         run = deviation * draw.standard_normal((truth.seeds, 1))
         run -= 0.1 / slope * (draw.random((truth.seeds, 1)) < truth.collapse)
-        ease = middle * np.sqrt(1 + deviation**2) + difficulty + np.sqrt(truth.fit) * _normal(truth, groups, draw)
-        noise = np.sqrt(1 - truth.agreement - truth.fit) * draw.standard_normal((truth.seeds, truth.clips))
-        found.append(ease + run + noise > 0)
+        varying = deviation**2 + (truth.luck**2 + truth.taste**2) / slope**2
+        ease = middle * np.sqrt(1 + varying) + difficulty + np.sqrt(truth.fit) * _normal(truth, groups, draw)
+        left = np.sqrt(1 - truth.agreement - truth.fit)
+        noise = draw.standard_normal((truth.seeds, truth.clips))
+        if truth.draws == 1:
+            found.append(ease + run + left * noise > 0)
+            continue
+        taste = draw.standard_normal((truth.draws, 1))
+        own = draw.standard_normal((truth.seeds, truth.draws, truth.clips))
+        noise = np.sqrt(truth.kinship) * noise[:, None] + np.sqrt(1 - truth.kinship) * own
+        of_draws = (truth.luck * luck + truth.taste * taste) / slope
+        found.append(ease + run[:, None] + of_draws + left * noise > 0)
     return found, groups
 
 

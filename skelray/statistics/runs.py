@@ -1,5 +1,6 @@
 """The finals of one protocol as arrays: every method's runs over the same clips in the same order, or a refusal."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,19 +12,25 @@ from skelray.errors import BadInput, near
 
 COLUMNS = ("trial", "method", "seed", "protocol", "clip", "label", "predicted")
 
-Right = NDArray[np.bool_]  # (runs, clips): whether a run told a clip's class
+DRAWN = re.compile(r"(.+)_draw(\d+)")  # how a protocol names what it found with one of its draws of labels
+
+# (runs, clips): whether a run told a clip's class; (runs, draws, clips) where each was measured with several draws
+Right = NDArray[np.bool_]
 Groups = NDArray[np.int64]  # (clips,): the number of a clip's subject, 0 .. subjects - 1
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """One method's finals: `predicted[s, c]` is what the run of `seeds[s]` said of clip c (a place in `classes`)."""
+    """One method's finals: `predicted[s, d, c]` is what the run of `seeds[s]` said of clip c (a place in `classes`).
+
+    d counts the draws of labels that the run was measured with: one where a protocol does not draw.
+    """
 
     method: str
     seeds: tuple[int, ...]
     trials: tuple[str, ...]
-    predicted: NDArray[np.int64]  # (runs, clips)
-    right: Right  # (runs, clips)
+    predicted: NDArray[np.int64]  # (runs, draws, clips)
+    right: Right  # (runs, draws, clips)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +43,39 @@ class Finals:
     classes: tuple[str, ...]
     label: NDArray[np.int64]  # (clips,)
     groups: Groups | None
+    draws: tuple[int, ...] = ()  # their numbers; () where the protocol does not draw
+
+
+def drawn(right: Right) -> Right:
+    """(runs, draws, clips) of either form."""
+    return right if right.ndim == 3 else right[:, None]
+
+
+def by_share(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the draws of one share of labels under one protocol: `semi_1_draw0` is semi_1, draw 0.
+
+    The column `draw` is -1 where a protocol does not draw.
+    """
+    named = {name: DRAWN.fullmatch(str(name)) for name in table["protocol"].dropna().unique()}
+    share = {name: found[1] if found else name for name, found in named.items()}
+    number = {name: int(found[2]) if found else -1 for name, found in named.items()}
+    draw = table["protocol"].map(number).fillna(-1).astype(int)
+    return table.assign(protocol=table["protocol"].map(share), draw=draw)
 
 
 def finals(table: pd.DataFrame, protocol: str) -> Finals:
     """Arrays of one protocol's predictions, clips and seeds in a fixed order whatever the order of the rows.
 
-    Columns: trial, method, seed, protocol, clip, label, predicted, and subject where it is known. Raises BadInput,
-    naming trials and clips, when a column or clip is missing, a method has two runs of a seed, a clip has two labels
-    or subjects, a prediction is empty, or nothing was measured under this protocol.
+    Columns: trial, method, seed, protocol, clip, label, predicted, and subject where it is known. The draws of a share
+    of labels (`semi_1_draw0`, ...) are one protocol (`semi_1`). Raises BadInput, naming trials and clips, when a
+    column, clip or draw is missing, a method has two runs of a seed, a clip has two labels or subjects, a prediction is
+    empty, or nothing was measured under this protocol.
     """
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         hint = near(missing[0], map(str, table.columns))
         raise BadInput(f"predictions: the column {missing[0]!r} is missing; due are {', '.join(COLUMNS)}{hint}")
+    table = by_share(table)
     rows = table[table["protocol"] == protocol]
     if rows.empty:
         known = sorted(map(str, table["protocol"].dropna().unique()))
@@ -60,19 +87,27 @@ def finals(table: pd.DataFrame, protocol: str) -> Finals:
             raise BadInput(f"predictions of {protocol}: {name} is empty in rows of the trial {trials}")
     _one_run_a_seed(rows, protocol)
     label = _one_a_clip(rows, "label", protocol)
+    draws = sorted({int(draw) for draw in rows["draw"].unique()})
+    _every_draw(rows, draws, protocol)
     _every_clip(rows, label.index, protocol)
     classes = _ordered(pd.concat([rows["label"], rows["predicted"]]))
     place = {name: number for number, name in enumerate(classes)}
     coded = np.array([place[name] for name in label], dtype=np.int64)
-    runs = tuple(_runs(str(name), each, label.index, place, coded) for name, each in rows.groupby("method"))
-    names = tuple(map(str, classes))
-    return Finals(protocol, runs, tuple(map(str, label.index)), names, coded, _groups(rows, label.index, protocol))
+    told = pd.MultiIndex.from_product([draws, label.index])
+    runs = tuple(_runs(str(name), each, told, place, coded) for name, each in rows.groupby("method"))
+    names, clips = tuple(map(str, classes)), tuple(map(str, label.index))
+    numbers = tuple(draw for draw in draws if draw >= 0)
+    return Finals(protocol, runs, clips, names, coded, _groups(rows, label.index, protocol), numbers)
 
 
-def _runs(method: str, rows: pd.DataFrame, clips: pd.Index, place: dict[object, int], label: NDArray[np.int64]) -> Runs:
-    said = rows.pivot(index="seed", columns="clip", values="predicted").sort_index()[clips]
+def _runs(
+    method: str, rows: pd.DataFrame, told: pd.MultiIndex, place: dict[object, int], label: NDArray[np.int64]
+) -> Runs:
+    """`told`: the draws and their clips."""
+    said = rows.pivot(index="seed", columns=["draw", "clip"], values="predicted").sort_index()[told]
     trials = rows.drop_duplicates("seed").set_index("seed")["trial"].loc[said.index]
     predicted = np.vectorize(place.__getitem__, otypes=[np.int64])(said.to_numpy())
+    predicted = predicted.reshape(len(said), -1, len(label))
     seeds = tuple(int(seed) for seed in said.index)
     return Runs(method, seeds, tuple(map(str, trials)), predicted, predicted == label)
 
@@ -86,7 +121,7 @@ def _one_run_a_seed(rows: pd.DataFrame, protocol: str) -> None:
             f"predictions of {protocol}: {method} has two runs of seed {seed} ({_some(double.iloc[0])});"
             " give each configuration a method name of its own"
         )
-    twice = rows[rows.duplicated(["method", "seed", "clip"])]
+    twice = rows[rows.duplicated(["method", "seed", "draw", "clip"])]
     if len(twice):
         trial, clip = twice.iloc[0][["trial", "clip"]]
         raise BadInput(f"predictions of {protocol}: the trial {trial} tells the clip {clip} twice; once is due")
@@ -102,8 +137,17 @@ def _one_a_clip(rows: pd.DataFrame, column: str, protocol: str) -> pd.Series:
     return pairs.set_index("clip")[column].sort_index()
 
 
+def _every_draw(rows: pd.DataFrame, draws: list[int], protocol: str) -> None:
+    for trial, told in rows.groupby("trial")["draw"]:
+        if left := sorted(set(draws) - set(told)):
+            raise BadInput(
+                f"predictions of {protocol}: the trial {trial} lacks the draw{'s' * (len(left) > 1)} {_some(left)} of"
+                f" {len(draws)}; methods are compared over the same draws"
+            )
+
+
 def _every_clip(rows: pd.DataFrame, clips: pd.Index, protocol: str) -> None:
-    for trial, told in rows.groupby("trial")["clip"]:
+    for (trial, _), told in rows.groupby(["trial", "draw"])["clip"]:
         left = clips.difference(pd.Index(told))
         if len(left):
             raise BadInput(
