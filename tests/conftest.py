@@ -1,13 +1,16 @@
 """What several test files share: real data by its address, and tiny batches."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from skelray.batch import Batch
+from skelray.cost import cost
 from skelray.rng import generator
 from skelray.skeletons import Skeleton
 
@@ -35,6 +38,17 @@ def five_joints() -> Skeleton:
         mirror=((2, 3),),
         parts={"trunk": (0, 1, 4), "arm_left": (2,), "arm_right": (3,)},
     )
+
+
+@pytest.fixture(scope="session")
+def costs() -> Callable[..., dict]:
+    """The cost of a method by its name and settings, each counted once."""
+
+    @cache
+    def counted(name: str, **settings: Any) -> dict:
+        return cost(name, settings)
+
+    return counted
 
 
 def tiny_batch(seed: int = 0, clips: int = 4, frames: Sequence[int] = (8,)) -> Batch:

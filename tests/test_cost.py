@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from conftest import REPOSITORY
+from typer.testing import CliRunner
 
 from skelray import cost, methods, yaml_file
 from skelray.data import splits
@@ -17,8 +19,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", "skelray.cost", *arguments], capture_output=True, text=True)
 
 
-def test_json_for_programs():
-    rows = json.loads(run("--method", "amr", "--json").stdout)
+def test_json_for_programs(monkeypatch):
+    monkeypatch.setattr("torch.set_num_threads", lambda number: None)  # this process has other tests
+    app = typer.Typer()
+    app.command()(cost.main)
+    rows = json.loads(CliRunner().invoke(app, ["--method", "amr", "--json"]).stdout)
     (row,) = rows
     assert row["method"] == "amr"
     assert set(row["parameters"]) == {"encoder", "trained", "teacher", "heads", "total"}

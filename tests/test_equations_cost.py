@@ -1,23 +1,14 @@
 """Facts of the cost tables, each by name: tokens, parameters and FLOPs (what the papers print and the code counts)."""
 
-from collections.abc import Callable
-from functools import cache
-
 import pytest
 
 from skelray import masking, methods
-from skelray.cost import cost
 from skelray.methods.amr import AMR, AMRConfig
 from skelray.skeletons import layout
 
 KINECT = layout("kinect25")
 MAE_FAMILY = ("skeletonmae", "mamp")
 SAME_ENCODER = (*MAE_FAMILY, "amr", "sjepa", "gfp", "macdiff")
-
-
-@pytest.fixture(scope="module")
-def costs() -> Callable[[str], dict]:
-    return cache(cost)
 
 
 @pytest.mark.parametrize("name", [*MAE_FAMILY, "sjepa"])
@@ -81,8 +72,8 @@ def test_flops_of_mae_and_mamp(costs, name):
     assert gflops["linear"] == pytest.approx(13.6966, abs=5e-5)
 
 
-def test_flops_of_mamp_with_the_short_decoder():
-    gflops = cost("mamp", {"decoder_depth": 3})["gflops"]
+def test_flops_of_mamp_with_the_short_decoder(costs):
+    gflops = costs("mamp", decoder_depth=3)["gflops"]
     assert gflops["decoder"] == pytest.approx(10.5625, abs=5e-5)
     assert gflops["pretrain"] == pytest.approx(12.5237, abs=5e-5)
 
@@ -96,14 +87,14 @@ def test_flops_of_amr(costs):
     ("coarse", "everything", "linear"),
     [(1, 12.58, 11.92), (2, 7.38, 7.01), (3, 5.65, 5.37), (10, 3.22, 3.08), (30, 2.53, 2.42)],
 )
-def test_flops_of_amr_by_coarseness(coarse, everything, linear):
-    gflops = cost("amr", {"coarse": coarse})["gflops"]
+def test_flops_of_amr_by_coarseness(costs, coarse, everything, linear):
+    gflops = costs("amr", coarse=coarse)["gflops"]
     assert gflops["pretrain"] == pytest.approx(everything, abs=6e-3)
     assert gflops["linear"] == pytest.approx(linear, abs=6e-3)
 
 
-def test_flops_of_amr_with_self_attention():
-    gflops = cost("amr", {"self_attention": True})["gflops"]
+def test_flops_of_amr_with_self_attention(costs):
+    gflops = costs("amr", self_attention=True)["gflops"]
     assert gflops["pretrain"] == pytest.approx(4.73, abs=6e-3)
     assert gflops["linear"] == pytest.approx(4.39, abs=6e-3)
 
@@ -135,8 +126,8 @@ def test_gfp_predicts_251_targets(costs):
     assert costs("gfp")["tokens"]["targets"] == 150 + 75 + 25 + 1
 
 
-def test_flattened_windows_do_not_fit_the_target_network_that_gfp_publishes():
-    assert cost("gfp", {"tgn_window": "flatten"})["gflops"]["target"] == pytest.approx(0.69, abs=0.01)
+def test_flattened_windows_do_not_fit_the_target_network_that_gfp_publishes(costs):
+    assert costs("gfp", tgn_window="flatten")["gflops"]["target"] == pytest.approx(0.69, abs=0.01)
 
 
 def test_sjepa_costs_the_published_47_99(costs):
@@ -166,8 +157,8 @@ def test_whole_schedules_of_the_diffusion_methods_encode_one_body(costs):
 
 
 @pytest.mark.parametrize(("depth", "gflops", "size"), [(2, 4.307, 2_259_980), (5, 10.754, 5_618_444)])
-def test_macdiff_by_decoder_depth_for_one_body(depth, gflops, size):
-    found = cost("macdiff", {"decoder_depth": depth})
+def test_macdiff_by_decoder_depth_for_one_body(costs, depth, gflops, size):
+    found = costs("macdiff", decoder_depth=depth)
     assert found["gflops"]["encoder"] / 2 == pytest.approx(0.994, abs=5e-4)
     assert found["gflops"]["decoder"] / 2 == pytest.approx(gflops, abs=6e-4)
     assert found["parameters"]["total"] - found["parameters"]["encoder"] == size
@@ -191,9 +182,9 @@ def test_umd_for_one_body(costs):
 @pytest.mark.parametrize(
     ("ratio", "gflops"), [(0.9, 8.104), (0.75, 9.777), (0.45, 13.731), (0.375, 14.844), (0, 21.204)]
 )
-def test_umd_by_mask_ratio_for_one_body(ratio, gflops):
-    settings = {"clean_share": 0.0, "noised_mask_ratio": ratio}
-    assert cost("umd", settings)["gflops"]["pretrain"] / 2 == within(gflops, 0.005)
+def test_umd_by_mask_ratio_for_one_body(costs, ratio, gflops):
+    found = costs("umd", clean_share=0.0, noised_mask_ratio=ratio)
+    assert found["gflops"]["pretrain"] / 2 == within(gflops, 0.005)
 
 
 def test_slim_reads_205_tokens_and_never_fewer_when_masked(costs):

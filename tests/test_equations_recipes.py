@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from skelray import methods, noise
-from skelray.cost import cost
 from skelray.layers import attention
 from skelray.layers.transformer import Transformer
 from skelray.optim import OptimConfig, learning_rate, weight_decay
@@ -82,16 +81,16 @@ def test_defaults_are_what_papers_and_code_state(name, stated):
     assert {field: getattr(config, field) for field in stated} == stated
 
 
-def test_1200_epochs_of_sjepa_cost_4_44_times_mamps_400():
-    sjepa, mamp = cost("sjepa")["schedule"]["eflop"], cost("mamp", {"decoder_depth": 5})["schedule"]["eflop"]
+def test_1200_epochs_of_sjepa_cost_4_44_times_mamps_400(costs):
+    sjepa, mamp = costs("sjepa")["schedule"]["eflop"], costs("mamp", decoder_depth=5)["schedule"]["eflop"]
     assert sjepa / mamp == pytest.approx(4.44, rel=0.01)
 
 
-def test_umd_costs_about_as_much_as_macdiff_at_either_pair_of_ratios():
+def test_umd_costs_about_as_much_as_macdiff_at_either_pair_of_ratios(costs):
     pairs = {(0.9, 0.45): 10.92, (0.75, 0.375): 12.31}
-    other = cost("macdiff")["gflops"]["pretrain"] / 2
+    other = costs("macdiff")["gflops"]["pretrain"] / 2
     for (clean, noised), gflops in pairs.items():
-        found = cost("umd", {"mask_ratio": clean, "noised_mask_ratio": noised})["gflops"]["pretrain"] / 2
+        found = costs("umd", mask_ratio=clean, noised_mask_ratio=noised)["gflops"]["pretrain"] / 2
         assert found == pytest.approx(gflops, rel=0.003)  # a token fewer in each half than the rounded figure
         assert abs(found / other - 1) < 0.075
 

@@ -9,7 +9,6 @@ from cases import batch_for, build
 from chance import draw
 
 from skelray.batch import Batch
-from skelray.cost import cost
 from skelray.methods.sjepa import SJEPA, SJEPAConfig, cross_entropy, sharpened
 from skelray.rng import generator
 from skelray.skeletons import layout
@@ -73,8 +72,8 @@ def test_both_branches_end_in_every_token_and_the_loss_takes_the_hidden_ones(met
     assert shapes == {"view": (7, 20, 16), "target": (7, 20, 16), "predicted": (7 * 15, 16), "wanted": (7 * 15, 16)}
 
 
-def test_a_step_costs_48_gigaflops_forward_and_1_48_times_mamps_in_all():
-    gflops = cost("sjepa")["gflops"]
+def test_a_step_costs_48_gigaflops_forward_and_1_48_times_mamps_in_all(costs):
+    gflops = costs("sjepa")["gflops"]
     assert gflops["pretrain"] == pytest.approx(47.99, rel=0.01)  # published with element-wise operations
     assert gflops["inference"] == pytest.approx(28.32, rel=0.01)
     learnt = 3 * (gflops["encoder"] + gflops["decoder"])  # forward and backward; the target goes forward alone
