@@ -1,41 +1,23 @@
 """How often the test side was read, by whom, whether that agrees with the finals; and what peeking would have shown."""
 
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
-from skelray.errors import BadInput
+from skelray import ledger
 from skelray.report import tables
 from skelray.report.blocks import Block, Folded, Part, Table, Warn
 from skelray.results import Results
 
-FILE = "test_ledger.jsonl"
 NOT_TO_DO = "what not to do"
 PEEK = " (peek)"  # ends the name of who read test on the way, to show what that would claim
 
 
 def lines(results: Results) -> list[dict[str, Any]]:
-    """The lines of the ledger; [] where there is none. Raises BadInput, naming the line, on one that is no opening.
-
-    A last line without its end is left out: who wrote it was killed before reading anything.
-    """
-    path = results.folder / FILE
-    if not path.is_file():
-        return []
-    written = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    found = []
-    for number, line in enumerate(written, 1):
-        try:
-            entry = json.loads(line)
-            found.append({"who": str(entry["who"]), **entry})
-        except (ValueError, TypeError, KeyError) as error:
-            if number == len(written) and not line.endswith("\n"):
-                break
-            raise BadInput(f"{path}:{number}: not an opening of the test side (who, when, clips are due)") from error
-    return found
+    """The lines of the folder's ledger, as `ledger.read` gives them."""
+    return ledger.read(results.folder / ledger.FILE)
 
 
 def disagreements(results: Results, opened: list[dict[str, Any]]) -> list[str]:
@@ -107,7 +89,7 @@ def _ledger(results: Results, opened: list[dict[str, Any]]) -> list[Block]:
     if not opened:
         if not _measured(results.finals()).any():
             return ["The test side was never opened."]
-        return [Warn("There are test figures and no test_ledger.jsonl: how often the test side was read is unknown.")]
+        return [Warn(f"There are test figures and no {ledger.FILE}: how often the test side was read is unknown.")]
     read = Counter(line["who"] for line in opened)
     finals = set(results.finals()["trial"])
     by_finals = sum(count for who, count in read.items() if who in finals)

@@ -31,16 +31,28 @@ def board(results: Results) -> tuple[list[str], list[list[str]], str]:
             ("No finalist was tested; best of the search" if best else "No trial ran to its end"),
         )
     metrics = tables.foremost(tables.test_metrics(finals))
+    heads, means = _means(finals, metrics)
     rows = [
-        [row["name"], str(row["seeds"]), f"{row['clips']:,}", tables.measured(row["val"], metric)]
-        + [tables.percent(row[name], row[f"{name} spread"]) for name in metrics]
-        for row in finals.to_dict("records")
+        [name, str(row["seeds"]), f"{row['clips']:,}", tables.measured(row["val"], metric), *found]
+        for row, (name, *found) in zip(finals.to_dict("records"), means, strict=True)
     ]
-    spoken = [name.replace("_clean", " clean") for name in metrics]
     counts = sorted(set(finals["seeds"]))
     seeds = f"{' or '.join(map(str, counts))} seed{'s' if counts[-1] > 1 else ''}"
     title = f"Finalists: mean ± standard deviation over {seeds}, in percent"
-    return ["method", "seeds", "clips", f"best {metric}", *spoken], rows, title
+    return [heads[0], "seeds", "clips", f"best {metric}", *heads[1:]], rows, title
+
+
+def _means(finals: pd.DataFrame, metrics: list[str]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of a table of finalists: its name, then mean and spread of each metric."""
+    rows = [
+        [row["name"], *(tables.percent(row[name], row[f"{name} spread"]) for name in metrics)]
+        for row in finals.to_dict("records")
+    ]
+    return _heads(metrics), rows
+
+
+def _heads(metrics: list[str]) -> list[str]:
+    return ["method", *(name.replace("_clean", " clean") for name in metrics)]
 
 
 def leaderboard(results: Results) -> Part:
@@ -61,12 +73,8 @@ def _details(results: Results) -> list[Block]:
     finals = tables.together(tables.leaders(results))
     every = tables.test_metrics(finals)
     metrics = [metric for metric in every if metric not in tables.foremost(every)]
-    rows = [
-        [row["name"], *(tables.percent(row[name], row[f"{name} spread"]) for name in metrics)]
-        for row in finals.to_dict("records")
-    ]
-    header = ["method", *(name.replace("_clean", " clean") for name in metrics)]
-    return [Table("In detail: mean ± standard deviation over seeds, in percent", header, rows)] if metrics else []
+    caption = "In detail: mean ± standard deviation over seeds, in percent"
+    return [Table(caption, *_means(finals, metrics))] if metrics else []
 
 
 def _intervals(results: Results) -> list[Block]:
@@ -83,8 +91,8 @@ def _intervals(results: Results) -> list[Block]:
             whys.setdefault(why, []).append(str(name))
         bounds = (f"{points(e.low)} to {points(e.high)}" if isinstance(e, Interval) else "-" for e in found.values())
         rows.append([str(name), *bounds])
-    heads = ["method", *(metric.replace("_clean", " clean") for metric in metrics)]
-    table = Table("95 % t interval of the mean over seeds, in percent: another training, these clips", heads, rows)
+    caption = "95 % t interval of the mean over seeds, in percent: another training, these clips"
+    table = Table(caption, _heads(metrics), rows)
     known = any(cell != "-" for row in rows for cell in row[1:])
     lacking = [f"No interval for {', '.join(names)}: {why}." for why, names in whys.items()]
     return [*([table] if known else []), *lacking]
