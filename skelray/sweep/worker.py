@@ -5,8 +5,10 @@ numbers. Checkpoints are ours, in the trial's own folder; Ray moves and keeps no
 under any launcher, cluster or driver.
 """
 
+import ctypes
 import os
 import shutil
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ FAILED = "failure.txt"  # in the trial's folder: what went wrong, with the trace
 
 def inline(payload: dict[str, Any]) -> None:
     """A Tune function: the trial runs in this process, which Tune uses again for the next trial."""
+    give_back()
     gpus = payload["resources"]["gpus"]
     if gpus and gpus < 1:
         torch.cuda.set_per_process_memory_fraction(gpus)  # Ray counts shares of a GPU but holds nobody to them
@@ -32,6 +35,15 @@ def inline(payload: dict[str, Any]) -> None:
     except Exception as error:
         keep(payload, error)
         tune.report(failure(payload))
+
+
+def give_back() -> None:
+    """Return to the system what the trials before have freed.
+
+    glibc keeps it, for each thread that Tune ran a trial in: a reused process grew to 4 GiB over 17 small trials.
+    """
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):  # not every C library's
+        trim(0)
 
 
 def nested(payload: dict[str, Any]) -> None:
