@@ -171,6 +171,7 @@ def test_the_card_tells_data_figures_with_intervals_cost_licence_and_limits(expo
             Figure(metric="test/knn", mean=0.6, note="one seed is too few to say"),
         ),
         seconds=1234.5,
+        flops=2.5e12,
         data=Recordings(
             name="tiny", fingerprint="f" * 64, licence="for research", units="metres", transforms=("turned",)
         ),
@@ -181,7 +182,9 @@ def test_the_card_tells_data_figures_with_intervals_cost_licence_and_limits(expo
         "| `test/linear` | 0.7500 | 0.7100 to 0.7900 | 5 |",
         "| `test/knn` | 0.6000 | one seed is too few to say | 1 |",
         f"fingerprint of the data | `{folder.read(exported).origin.fingerprint}`",
-        "64 clips seen in training; 1,234 seconds",
+        "64 clips seen in training; 2,500 GFLOPs for training, forward and backward; 1,234 seconds",
+        # 15 tokens of 12 numbers, width 16, one block of one attention and a hidden layer four times as wide
+        f"{15 * 2 * (12 * 16 + 4 * 16 * 16 + 2 * 15 * 16 + 2 * 16 * 64) / 1e9:.3g} GFLOPs for the features of one body",
         "Of the recordings: for research.",
         "prepared as those of the training were (turned)",
         "hip, chest, hand_left",
@@ -192,6 +195,8 @@ def test_the_card_tells_data_figures_with_intervals_cost_licence_and_limits(expo
     models.save(folder.read(exported), tmp_path / "alone")
     card = (tmp_path / "alone/README.md").read_text()
     assert "| one run | 1 |" in card
+    assert "GFLOPs for the features of one body" in card
+    assert "for training" not in card
     assert "train/loss" not in card
     assert "linear_lr" not in card
     assert "Of the recordings: not known." in card

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skelray import checkpoint
+from skelray import checkpoint, cost
 from skelray.data import facts as store_facts
 from skelray.data import locate, store
 from skelray.errors import BadInput
@@ -44,7 +44,7 @@ def save(weights: Weights, out: Path, facts: Facts | None = None, *, force: bool
     method, skeleton = weights.method.eval(), weights.skeleton
     parts = folder.used(method, skeleton)
     buffers = {name: told for name, told in weights.buffers.items() if name.partition(".")[0] in parts}
-    facts = facts or Facts(data=recordings(weights))
+    facts = (facts or Facts(data=recordings(weights))).model_copy(update={"encoding": encoding(weights)})
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -120,6 +120,17 @@ def refuse_existing(out: Path, force: bool) -> None:
         raise BadInput(f"{out} is no MLflow model, so --force does not replace it")
 
 
+def encoding(weights: Weights) -> float:
+    """FLOPs of the features of one body, counted as `skelray.cost` does."""
+    import torch
+
+    method, skeleton = weights.method, weights.skeleton
+    body = torch.zeros(1, method.cfg.encoder.frames, len(skeleton.joints), skeleton.channels)
+    with cost.Watch(method) as watched:
+        method.pretrained(body.to(next(method.parameters()).device))
+    return watched.gflops() * 1e9
+
+
 def recordings(weights: Weights) -> Recordings | None:
     """What the store that weights were trained on says of itself; None where it is gone or another by now."""
     data = weights.origin.data
@@ -161,12 +172,14 @@ def figures(results: Results, trial: str) -> tuple[Figure, ...]:
 def facts_of(results: Results, trial: str, weights: Weights) -> Facts:
     """Everything that the card of a final can say."""
     table = results.finals()
-    seconds = [float(value) for value in table.loc[table["trial"] == trial, "seconds"]]
+    mine = table[table["trial"] == trial]
+    seconds, flops = ([float(value) for value in mine[name].dropna()] for name in ("seconds", "flops"))
     return Facts(
         sweep=results.folder.resolve().name,
         trial=trial,
         figures=figures(results, trial),
         seconds=seconds[0] if seconds else None,
+        flops=flops[0] if flops else None,
         data=recordings(weights),
     )
 

@@ -38,6 +38,8 @@ class Facts(Strict):
     trial: str | None = None
     figures: tuple[Figure, ...] = ()
     seconds: float | None = None  # that the training and its evaluation took
+    flops: float | None = None  # of the training, forward and backward, as `skelray.cost` counts
+    encoding: float | None = None  # FLOPs of the features of one body
     data: Recordings | None = None
 
 
@@ -151,6 +153,17 @@ def cost(weights: Weights, facts: Facts) -> str:
     told = [f"{numbers:,} parameters in the encoder"]
     if weights.origin.clips is not None:
         told.append(f"{weights.origin.clips:,} clips seen in training")
+    if facts.flops is not None:
+        told.append(f"{gflops(facts.flops)} for training, forward and backward")
     if facts.seconds is not None:
         told.append(f"{facts.seconds:,.0f} seconds for training and evaluation on the machine of the sweep")
-    return "; ".join(told) + ".\n"
+    if facts.encoding is not None:
+        told.append(f"{gflops(facts.encoding)} for the features of one body")
+    counted = facts.flops is not None or facts.encoding is not None
+    how = " FLOPs are those of matrix products, 2 for a multiply-add, attention included." if counted else ""
+    return "; ".join(told) + f".{how}\n"
+
+
+def gflops(flops: float) -> str:
+    """1,234 GFLOPs, 0.0123 GFLOPs."""
+    return f"{flops / 1e9:,.0f} GFLOPs" if flops >= 1e11 else f"{flops / 1e9:.3g} GFLOPs"
