@@ -1,5 +1,6 @@
 """An encoder on a store, ready for every protocol: found by its name, its clips split, joints mapped, test closed."""
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from skelray import evaluate, measure
 from skelray.data import folds, locate, mapping, splits, store
+from skelray.data.clip import UNKNOWN
 from skelray.data.config import DataConfig, Stream
 from skelray.data.quarantine import Openable, Quarantine
 from skelray.data.store import Store
 from skelray.errors import BadInput
 from skelray.evaluate.case import Case
 from skelray.features import exported
+from skelray.measure import EvaluateConfig
 from skelray.weights.exported import SIDES
 from skelray.weights.named import Named
 
@@ -67,7 +71,7 @@ def target(name: str, split: str | None = None) -> Target:
         raise BadInput(f"{opened.name} has the splits {', '.join(known)}; name one of them, as {name}:{known[0]}")
     if split is None and not known:
         raise BadInput(f"{opened.name} knows no split, so none of its clips could be held out")
-    split = split or known[0]
+    split = known[0] if split is None else split
     splits.training_side(opened, split)
     return Target(opened, split)
 
@@ -80,20 +84,25 @@ def bench(
     device: str = "cpu",
     seed: int = 0,
     size: int = 64,
+    val_subjects: int | None = None,
     ledger: Path | None = None,
     reader: str | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Bench:
     """Put an encoder on a store. Validation clips are the encoder's own where it was trained on this store and split.
 
-    `stream`: what it looks at, where it does not tell. `reader`: who opens the test side; None scores validation clips.
-    `ledger`, `about`: where each opening is written down, and what of it. Raises BadInput when the store cannot serve
-    the encoder.
+    `stream`: what it looks at, where it does not tell. `val_subjects`: so many others are held out instead. `reader`:
+    who opens the test side; None scores validation clips. `ledger`, `about`: where each opening is written down, and
+    what of it. Raises BadInput when the store cannot serve the encoder.
     """
     opened, looks = where.store, exported.looked(found.weights, stream)
     mapped = mapping.between(opened.skeleton, found.weights.skeleton)
     own = exported.trained_on(found.weights, opened)
     data = own if own is not None and own.split == where.split else DataConfig(store=opened.name, split=where.split)
+    if val_subjects is not None:
+        if (opened.subject[splits.training_clips(opened, where.split)] == UNKNOWN).any():
+            raise BadInput(f"--val-subjects: {opened.name} does not know its subjects; leave it out")
+        data = DataConfig(store=opened.name, split=where.split, val_subjects=val_subjects)
     closed = (Quarantine if reader is None else Openable)(opened, where.split)
     pool = mapping.pool(opened, found.weights.skeleton, device, stream=looks, quarantine=closed)
     opening = None
@@ -128,6 +137,29 @@ def met(each: Bench, case: Case) -> int:
             stacklevel=2,
         )
     return count
+
+
+def refuse_unfit(case: Case, cfg: EvaluateConfig) -> None:
+    """Raise BadInput, before anything is measured, for a protocol that could not measure the case."""
+    measure.refuse_unable(case.method, cfg, case.pool)
+    refuse_unlabelled(case, cfg.protocols)
+    for name in cfg.protocols:
+        evaluate.refuse_few(name, case)
+
+
+def refuse_unwritable(out: Path, ledger: Path | None) -> None:
+    """Make a folder for what is found. Raises BadInput unless files can be written there, and lines to a ledger."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {out} is no folder that could be written: {error.strerror}") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise BadInput(f"--out {out} is no folder that could be written; choose one of yours")
+    if ledger is None:
+        return
+    above = next(each for each in (ledger, *ledger.parents) if each.exists())
+    if ledger.is_dir() or (above != ledger and not above.is_dir()) or not os.access(above, os.W_OK):
+        raise BadInput(f"--ledger {ledger} is no file that could be written: the test side stays closed")
 
 
 def refuse_unlabelled(case: Case, protocols: Sequence[str]) -> None:

@@ -5,11 +5,12 @@ Whatever a protocol leaves open (the probe's learning rate) is chosen on validat
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from skelray import evaluate
+from skelray import evaluate, yaml_file
 from skelray.batch import test_view
 from skelray.data.loader import Pool, fixed
 from skelray.data.splits import Indices
@@ -25,7 +26,7 @@ from skelray.evaluate.semi import Config as SemiConfig
 from skelray.evaluate.signals import Config as SignalsConfig
 from skelray.method import Method
 from skelray.rng import generator
-from skelray.schema import Strict
+from skelray.schema import Strict, problems
 
 
 class EvaluateConfig(Strict):
@@ -55,6 +56,34 @@ class EvaluateConfig(Strict):
         """Names of the numbers that a search may look at."""
         found = [name for each in self.protocols for name in evaluate.names(each, getattr(self, each))]
         return [f"val/{name}" for name in (*found, *["reconstruction"] * bool(self.reconstruction))]
+
+
+def asked(protocols: Sequence[str], settings: Sequence[str]) -> EvaluateConfig:
+    """The protocols of --protocol with the settings of --set. Raises BadInput with the nearest name for one that there
+    is not."""
+    tree: dict[str, Any] = {}
+    if not protocols:
+        raise BadInput(f"--protocol: name one or more of {', '.join(evaluate.available())}")
+    for name in protocols:
+        evaluate.load(name)
+    for text in settings:
+        key, equals, value = text.partition("=")
+        *path, last = key.strip().split(".")
+        if not equals or not last:
+            raise BadInput(f"--set {text}: key=value is due, as linear.form=full")
+        place = tree
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise BadInput(f"--set {text}: {part} has a value already")
+        place[last] = yaml_file.value(value, f"--set {text}")
+    if beside := [key for key in tree if key in evaluate.available() and key not in protocols]:
+        raise BadInput(f"--set {beside[0]}: {beside[0]} is none of the protocols that are asked for")
+    try:
+        return EvaluateConfig.model_validate({"protocols": tuple(dict.fromkeys(protocols))} | tree)
+    except ValidationError as error:
+        key, text = problems(error, EvaluateConfig)[0]
+        raise BadInput(f"--set {key}: {text}") from None
 
 
 def validate(case: Case, cfg: EvaluateConfig) -> dict[str, float]:

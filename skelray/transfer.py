@@ -1,21 +1,31 @@
 """Encoders measured on stores they were not trained on: a matrix of sources and targets, each target with its classes.
 
 Every pair is checked before anything is measured. What a protocol fits, it fits on the target's own training side.
+Beside each encoder stands its floor: the same encoder untrained. What training brings is what lies above it.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from skelray import atomic, encoder, evaluate, measure
 from skelray.encoder import Bench, Target
 from skelray.errors import BadInput
 from skelray.measure import EvaluateConfig
 from skelray.report.tables import measured
+from skelray.train import Diverged
 from skelray.weights import named
+from skelray.weights.folder import Weights, built
+from skelray.weights.named import Named
 
 TABLE, PAGE, LEDGER = "transfer.json", "transfer.md", "test_ledger.jsonl"
+UNFINISHED = "unfinished.jsonl"  # the rows of a transfer that was stopped: the same command takes them over
 Row = dict[str, Any]
 
 
@@ -24,6 +34,8 @@ def run(
     targets: Sequence[str],
     protocols: Sequence[str],
     *,
+    settings: Sequence[str] = (),
+    floor: bool = True,
     test: bool = False,
     out: Path | None = None,
     device: str = "cpu",
@@ -32,75 +44,146 @@ def run(
 ) -> list[Row]:
     """One row a source and target, in order: what was found by each protocol, and how the joints correspond.
 
-    `test`: score the test side of each target, each opening a line in `out`. `out`: the folder for tables, written at
-    the end. `told` hears each row. Raises BadInput when a pair cannot be measured, before any is.
+    `settings`: linear.form=full, ... `floor`: each encoder untrained, too, a row after its own. `test`: score the test
+    side of each target, each opening a line in `out`. `out`: the folder for tables; what a stopped run had measured is
+    taken from there. `told` hears each row. Raises BadInput when a pair cannot be measured, before any is.
     """
-    for name in protocols:
-        evaluate.load(name)
+    cfg = measure.asked(protocols, settings)
     if test and out is None:
         raise BadInput("--test needs --out, the folder in which each opening of a test side is written down")
     if out is not None:
-        refuse_place(out)
-    benches = pairs(sources, targets, protocols, test, out, device, seed)
-    cfg = EvaluateConfig(protocols=tuple(protocols))
-    rows = []
-    for _, each in benches:
-        measure.refuse_unable(each.case.method, cfg, each.case.pool)
-        encoder.refuse_unlabelled(each.case, cfg.protocols)
-    for source, each in benches:
-        rows.append(row(source, each, cfg))
-        told(rows[-1])
+        if (out / TABLE).exists():
+            raise BadInput(f"{out} holds the tables of another transfer; choose another --out")
+        encoder.refuse_unwritable(out, out / LEDGER if test else None)
+    asked = list(pairs(sources, targets, cfg, floor, test, out, device, seed))
+    for each in asked:
+        encoder.refuse_unfit(each.bench.case, cfg)
+    rows, known = [], measured_before(out)
+    for each in asked:
+        key = identity(each, cfg)
+        if (found := known.get(key)) is None:
+            found = row(each, cfg)
+            keep(out, key, found)
+        rows.append(found)
+        told(found)
     if out is not None:
         write(out, rows)
     return rows
 
 
+@dataclass(frozen=True)
+class Pair:
+    """An encoder on a store."""
+
+    source: str
+    floor: bool  # True: the encoder as it was before training
+    bench: Bench
+
+
 def pairs(
-    sources: Sequence[str], targets: Sequence[str], protocols: Sequence[str], test: bool, out: Path | None,
+    sources: Sequence[str], targets: Sequence[str], cfg: EvaluateConfig, floor: bool, test: bool, out: Path | None,
     device: str, seed: int,
-) -> list[tuple[str, Bench]]:  # fmt: skip
-    """Every source on every target. Raises BadInput for a pair that cannot be, naming both."""
+) -> Iterator[Pair]:  # fmt: skip
+    """Every source on every target, then its floor. Raises BadInput for a pair that cannot be, naming both."""
     found: dict[str, Target] = {name: encoder.target(name) for name in dict.fromkeys(targets)}
-    made = []
     for source in dict.fromkeys(sources):
-        weights = named.find(source)
-        for where in found.values():
-            about = {"encoder": weights.sha256, "protocols": list(protocols)}
-            reader, ledger = ("skelray transfer" if test else None), (out / LEDGER if out else None)
-            try:
-                each = encoder.bench(
-                    weights, where, device=device, seed=seed, ledger=ledger, reader=reader, about=about
-                )
-            except BadInput as error:
-                raise BadInput(f"{source} on {where.name}: {error}") from None
-            made.append((source, each))
-    return made
+        trained = named.find(source)
+        for weights in (trained, untrained(trained, seed)) if floor else (trained,):
+            for where in found.values():
+                about = {"encoder": weights.sha256, "protocols": list(cfg.protocols)}
+                reader, ledger = ("skelray transfer" if test else None), (out / LEDGER if out else None)
+                try:
+                    bench = encoder.bench(
+                        weights, where, device=device, seed=seed, size=cfg.size, ledger=ledger, reader=reader,
+                        about=about | ({} if weights is trained else {"floor": True}),
+                    )  # fmt: skip
+                except BadInput as error:
+                    raise BadInput(f"{source} on {where.name}: {error}") from None
+                yield Pair(source, weights is not trained, bench)
 
 
-def row(source: str, each: Bench, cfg: EvaluateConfig) -> Row:
-    """What is found of an encoder on a store."""
-    outcomes = [evaluate.measure(name, each.case, getattr(cfg, name)) for name in cfg.protocols]
+def untrained(found: Named, seed: int) -> Named:
+    """The same encoder before training, its weights drawn by `seed`; what it measured of its data it keeps."""
+    weights = found.weights
+    fresh = built(weights.method.cfg, weights.skeleton, seed)
+    buffers = dict(weights.method.named_buffers())
+    fresh.load_state_dict({name: buffers[name] for name in fresh.state_dict() if name in buffers}, strict=False)
+    return Named(Weights(fresh, weights.skeleton, weights.origin, weights.parts, weights.buffers), found.folder)
+
+
+def row(pair: Pair, cfg: EvaluateConfig) -> Row:
+    """What is found of an encoder on a store. Raises BadInput for an encoder that has no finite features."""
+    each = pair.bench
+    try:
+        outcomes = [evaluate.measure(name, each.case, getattr(cfg, name)) for name in cfg.protocols]
+    except Diverged as error:
+        raise BadInput(f"{pair.source} on {each.target.name} cannot be measured: {error}") from None
     weights, opened = each.encoder.weights, each.target.store
     return {
-        "from": source,
+        "from": pair.source,
+        "floor": pair.floor,
         "to": each.target.name,
         "side": "val" if each.case.open_test is None else "test",
         "metrics": {name: value for outcome in outcomes for name, value in outcome.metrics.items()},
         "curves": {name: curve for outcome in outcomes for name, curve in outcome.curves.items()},
         "joints": each.joints,
-        "met_in_pretraining": encoder.met(each, each.case),
+        "met_in_pretraining": 0 if pair.floor else encoder.met(each, each.case),
         "classes": len(opened.classes),
         "seed": each.case.seed,
+        "threads": torch.get_num_threads(),
+        "config": {name: cfg.model_dump(mode="json")[name] for name in ("size", *cfg.protocols)},
         "encoder": {"method": weights.method.cfg.name, "sha256": each.encoder.sha256, "layout": weights.skeleton.name},
-        "trained_on": (weights.origin.data or {}).get("store"),
+        "trained_on": None if pair.floor else (weights.origin.data or {}).get("store"),
         "store": {"fingerprint": opened.fingerprint, "layout": opened.skeleton.name, "transforms": opened.transforms},
     }
 
 
+def identity(pair: Pair, cfg: EvaluateConfig) -> str:
+    """Everything that the numbers of a pair depend on, in one word."""
+    each, case = pair.bench, pair.bench.case
+    told = [
+        pair.source, pair.floor, each.encoder.sha256, each.encoder.weights.skeleton.joints, each.target.name,
+        each.target.store.fingerprint, cfg.model_dump(mode="json"), case.seed, case.open_test is not None,
+        case.selection.val.tolist(), str(case.pool.device), torch.get_num_threads(), version("skelray"),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def keep(out: Path | None, key: str, found: Row) -> None:
+    """Add a row to those that the same command takes over if it is stopped before the last. Raises BadInput."""
+    if out is None:
+        return
+    try:
+        with (out / UNFINISHED).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "row": found}) + "\n")
+    except OSError as error:
+        raise BadInput(f"--out {out} cannot be written: {error.strerror}") from None
+
+
+def measured_before(out: Path | None) -> dict[str, Row]:
+    """The rows that a stopped transfer left; a line that was cut short is none."""
+    found = dict[str, Row]()
+    if out is None or not (out / UNFINISHED).is_file():
+        return found
+    for line in (out / UNFINISHED).read_bytes().splitlines():
+        try:
+            entry = json.loads(line)
+            found[entry["key"]] = entry["row"]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def named_in_table(each: Row) -> str:
+    """What a line of a table is called."""
+    return f"{each['from']}, untrained" if each["floor"] else str(each["from"])
+
+
 def matrix(rows: Sequence[Row], metric: str) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of one metric: a line a source, a column a target, shares in percent."""
-    sources, targets = (list(dict.fromkeys(each[key] for each in rows)) for key in ("from", "to"))
-    known = {(each["from"], each["to"]): each["metrics"].get(metric) for each in rows}
+    sources = list(dict.fromkeys(map(named_in_table, rows)))
+    targets = list(dict.fromkeys(each["to"] for each in rows))
+    known = {(named_in_table(each), each["to"]): each["metrics"].get(metric) for each in rows}
     lines = [
         [source, *(measured(known.get((source, where)), f"val/{metric}") for where in targets)] for source in sources
     ]
@@ -114,28 +197,28 @@ def metrics(rows: Sequence[Row], protocols: Sequence[str]) -> list[str]:
     return [name for name in first if name is not None]
 
 
-def refuse_place(out: Path) -> None:
-    """Raise BadInput unless tables can be written to a folder, where none lie yet."""
-    if (out / TABLE).exists():
-        raise BadInput(f"{out} holds the tables of another transfer; choose another --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--out {out} is no folder that could be written: {error.strerror}") from None
-
-
 def write(out: Path, rows: Sequence[Row]) -> None:
-    """Write the rows as JSON, and every number of theirs as tables in Markdown."""
-    with atomic.whole(out / TABLE) as unfinished:
-        unfinished.write_text(json.dumps(list(rows), indent=1) + "\n", encoding="utf-8")
+    """Write the rows as JSON, and every number of theirs as tables in Markdown. Raises BadInput on a full disk."""
+    try:
+        _write(out, rows)
+    except OSError as error:
+        raise BadInput(
+            f"--out {out} cannot be written: {error.strerror or error}; the same command goes on from {UNFINISHED}"
+        ) from None
+    (out / UNFINISHED).unlink(missing_ok=True)
+
+
+def _write(out: Path, rows: Sequence[Row]) -> None:
     parts = [f"# Transfer\n\nNumbers of the {'test side' if rows[0]['side'] == 'test' else 'validation clips'}."]
     for metric in dict.fromkeys(name for each in rows for name in each["metrics"]):
         header, lines = matrix(rows, metric)
         table = [header, ["---"] * len(header), *lines]
         parts.append(f"## {metric}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in table))
-    parts += [f"{each['from']} on {each['to']}: {filled(each)}." for each in rows if each["joints"]["filled"]]
+    parts += [f"{named_in_table(each)} on {each['to']}: {filled(each)}." for each in rows if each["joints"]["filled"]]
     with atomic.whole(out / PAGE) as unfinished:
         unfinished.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    with atomic.whole(out / TABLE) as unfinished:
+        unfinished.write_text(json.dumps(list(rows), indent=1) + "\n", encoding="utf-8")
 
 
 def filled(each: Row) -> str:

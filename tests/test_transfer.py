@@ -42,7 +42,7 @@ def places(tmp_path_factory) -> dict[str, str]:
 
 def both(places) -> list[str]:
     return [
-        "transfer", "--from", places["kinect20"], "--from", places["kinect25"],
+        "transfer", "--no-floor", "--from", places["kinect20"], "--from", places["kinect25"],
         "--to", f"{places['v1.arrow']}:xview", "--to", places["v2.arrow"],
     ]  # fmt: skip
 
@@ -73,14 +73,14 @@ def test_every_encoder_is_measured_on_every_store(places, tmp_path, capsys):
 
 def test_curves_are_kept(places, tmp_path):
     words = ["--from", places["kinect25"], "--to", places["v2.arrow"], "--protocol", "robustness", "--out", tmp_path]
-    assert skelray("transfer", *words) == 0
+    assert skelray("transfer", "--no-floor", *words) == 0
     (row,) = json.loads((tmp_path / "transfer.json").read_text())
     assert [point["level"] for point in row["curves"]["view_degrees"]] == [0, 15, 30, 45, 60, 75, 90]
     assert row["metrics"]["robustness_view_degrees"] <= 1
 
 
 def test_on_its_own_layout_a_number_is_that_of_a_trial(places, tmp_path):
-    assert skelray("transfer", "--from", places["kinect20"], "--to", f"{places['v1.arrow']}:xview",
+    assert skelray("transfer", "--no-floor", "--from", places["kinect20"], "--to", f"{places['v1.arrow']}:xview",
                    "--protocol", "knn", "--out", tmp_path) == 0  # fmt: skip
     (row,) = json.loads((tmp_path / "transfer.json").read_text())
     cfg = TrialConfig(
@@ -102,7 +102,7 @@ def test_the_same_clips_in_two_layouts_are_told_alike_by_an_encoder_of_the_one(p
     ]
     store.write(tmp_path / "mapped.arrow", mapped, layout("kinect25"), "other", ("sit", "stand", "walk"))
     words = ["--from", places["kinect25"], "--to", tmp_path / "same.arrow", "--to", tmp_path / "mapped.arrow"]
-    assert skelray("transfer", *words, "--protocol", "knn,signals", "--out", tmp_path / "out") == 0
+    assert skelray("transfer", "--no-floor", *words, "--protocol", "knn,signals", "--out", tmp_path / "out") == 0
     one, other = json.loads((tmp_path / "out/transfer.json").read_text())
     assert one["metrics"] == pytest.approx(other["metrics"], rel=1e-5)
 

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="A protocol's setting, as linear.form=full; may be given again.")
+]
+Threads = Annotated[int, typer.Option(min=1, max=1024, help="Of a CPU; numbers repeat on equal threads.")]
+
 
 @app.command()
 def evaluate(
@@ -25,10 +30,7 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="Subjects to hold out; by default the encoder's own choice.", show_default=False),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A protocol's setting, as linear.form=full; may be given again."),
-    ] = None,
+    set_: Settings = None,
     test: Annotated[bool, typer.Option("--test", help="Score the test side; the ledger gets a line.")] = False,
     ledger: Annotated[
         Path | None,
@@ -37,7 +39,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="A folder for evaluation.json and predictions.json.")] = Path("evaluation"),
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier evaluation left in OUT.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="Of a CPU; numbers repeat on equal threads.")] = 1,
+    threads: Threads = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of what the protocols draw.")] = 0,
 ) -> None:
     """Measure what ENCODER is worth on STORE. Without --test validation clips are scored and no test clip is read."""

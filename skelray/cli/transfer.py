@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from skelray.cli.evaluate import Settings, Threads
+
 app = typer.Typer()
 
 
@@ -21,6 +23,8 @@ def transfer(
         typer.Option("--to", help="A store, or STORE:SPLIT; may be given again.", show_default=False),
     ],
     protocol: Annotated[str, typer.Option(help="Protocols, with commas between them.")] = "linear,knn",
+    set_: Settings = None,
+    floor: Annotated[bool, typer.Option(help="Measure each encoder untrained, too.")] = True,
     test: Annotated[
         bool, typer.Option("--test", help="Score test sides; each opening is written down in OUT.")
     ] = False,
@@ -28,9 +32,11 @@ def transfer(
         Path | None, typer.Option(help="A folder for transfer.json and transfer.md.", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Threads = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of what the protocols draw.")] = 0,
 ) -> None:
     """Measure every encoder on every store: its split, its classes, its joints found by name."""
+    import torch
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
@@ -39,14 +45,18 @@ def transfer(
     from skelray.cli.train import usable
 
     usable(device)
+    torch.set_num_threads(threads)
     asked = [name.strip() for name in protocol.split(",") if name.strip()]
 
     def told(row: matrices.Row) -> None:
         count = row["joints"]["found"]
         note = f" ({count} joints found; {matrices.filled(row)})" if row["joints"]["filled"] else ""
-        typer.echo(f"{row['from']} on {row['to']}: measured{note}", err=True)
+        typer.echo(f"{matrices.named_in_table(row)} on {row['to']}: measured{note}", err=True)
 
-    rows = matrices.run(sources, targets, asked, test=test, out=out, device=device, seed=seed, told=told)
+    rows = matrices.run(
+        sources, targets, asked, settings=tuple(set_ or ()), floor=floor, test=test, out=out, device=device, seed=seed,
+        told=told,
+    )  # fmt: skip
     for metric in matrices.metrics(rows, asked):
         header, lines = matrices.matrix(rows, metric)
         table = Table(title=f"{rows[0]['side']}/{metric}", title_justify="left", box=SIMPLE, pad_edge=False)

@@ -68,7 +68,10 @@ def _subjects(
 ) -> NDArray[np.bool_]:
     everybody, classes = np.unique(subject), len(np.unique(label))
     if not 1 <= least < len(everybody):
-        raise BadInput(f"{where} has {len(everybody)} training subjects: cannot hold out {least} and train on others")
+        most = f"; {len(everybody) - 1} can be held out at most" if len(everybody) > 1 else ""
+        raise BadInput(
+            f"{where} has {len(everybody)} training subjects: cannot hold out {least} and train on others{most}"
+        )
     best, fewest = np.zeros(len(subject), bool), np.inf
     for _ in range(DRAWS):
         order = random.permutation(everybody)

@@ -5,6 +5,7 @@ choose(train, val, cfg) -> (accuracies on validation clips, the config with ever
 predict(train, query, cfg) -> classes, which sees no label of the query; any other has measure(case, cfg) -> Outcome.
 names(cfg), where there is one, lists the metrics that it gives: those that a search may select on.
 refuse(method, pool, cfg), where there is one, raises BadInput before anything is trained for what it could not measure.
+fewest(case), where there is one, gives the clips of its smallest fit; batch norm needs two.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,14 @@ def refuse(name: str, method: "Method", pool: "Pool", cfg: Any) -> None:
     protocol = load(name)
     if hasattr(protocol, "refuse"):
         protocol.refuse(method, pool, cfg)
+
+
+def refuse_few(name: str, case: "Case") -> None:
+    """Raise BadInput, before anything is measured, when the protocol of that name has too few clips to be fitted on."""
+    protocol = load(name)
+    if hasattr(protocol, "fewest") and (count := len(protocol.fewest(case))) < 2:
+        where = case.pool.store.name
+        raise BadInput(f"{name}: {where} has {count} clip to fit on, without validation; 2 are the least")
 
 
 def measure(name: str, case: "Case", cfg: Any) -> "Outcome":

@@ -22,6 +22,7 @@ from torch.nn.functional import cross_entropy
 from skelray.batch import Batch
 from skelray.data.loader import Loader
 from skelray.data.splits import Indices
+from skelray.errors import BadInput
 from skelray.evaluate import frozen
 from skelray.evaluate.case import Case, Outcome
 from skelray.evaluate.features import Encode, Labelled, extract, of_clips
@@ -56,6 +57,11 @@ class LinearConfig(Recipe, Look):
     form: Literal["fast", "full"] = "fast"
     keep: Literal["all", "joints"] = "all"  # all: one mean over time and joints; joints: each keeps its own numbers
     dropout: float = Field(0.3, ge=0, lt=1)  # of tokens, in the full form where joints are kept
+
+
+def fewest(case: Case) -> Indices:
+    """The clips that the learning rate is chosen with."""
+    return case.selection.train
 
 
 def measure(case: Case, cfg: LinearConfig) -> Outcome:
@@ -180,6 +186,7 @@ class OnViews(Trainable):
 
 def fit_on_views(case: Case, clips: Indices, cfg: LinearConfig, joints: int | None) -> Heads:
     """Train one head for each learning rate on augmented views of some clips; the encoder is in eval mode."""
+    refuse_few(len(clips))
     grid, size = cfg.model_copy(update={"lr": tuple(sorted(cfg.lr))}), min(cfg.batch, len(clips))
     pool, method = case.pool, case.method
     heads = Heads((joints or 1) * method.cfg.encoder.width, len(pool.store.classes), grid, case.seed).to(pool.device)
@@ -196,8 +203,9 @@ def fit_on_views(case: Case, clips: Indices, cfg: LinearConfig, joints: int | No
 
 
 def fit(known: Labelled, cfg: Recipe, *, seed: int) -> Heads:
-    """Train one head for each learning rate of cfg on the device of the features. Raises Diverged."""
+    """Train one head for each learning rate of cfg where the features are. Raises BadInput for one clip, Diverged."""
     device = known.features.device
+    refuse_few(len(known))
     size = min(cfg.batch, len(known))
     heads = Heads(known.features.shape[1], int(known.label.max()) + 1, cfg, seed).to(device)
     train(
@@ -208,6 +216,12 @@ def fit(known: Labelled, cfg: Recipe, *, seed: int) -> Heads:
         device=device,
     )
     return heads
+
+
+def refuse_few(clips: int) -> None:
+    """Raise BadInput for fewer clips than batch norm can be trained on."""
+    if clips < 2:
+        raise BadInput(f"a linear probe cannot be fitted on {clips} clip; 2 are the least")
 
 
 def _recipe(cfg: Recipe, clips: int, size: int) -> tuple[TrainConfig, OptimConfig]:

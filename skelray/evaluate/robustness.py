@@ -60,6 +60,11 @@ def names(cfg: Config) -> list[str]:
     return ["robustness", *(f"robustness_{name}" for name in curves)]
 
 
+def fewest(case: Case) -> Indices:
+    """The clips that the probe's learning rate is chosen with."""
+    return linear.fewest(case)
+
+
 def measure(case: Case, cfg: Config) -> Outcome:
     """A curve for each corruption that the data can serve. Raises BadInput where that is none of them, Diverged."""
     asked = corruptions(case, cfg)

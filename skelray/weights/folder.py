@@ -58,10 +58,10 @@ def parts_of(method: Method) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.partition(".")[0] for name in method.state_dict()))
 
 
-def built(config: MethodConfig, skeleton: Skeleton) -> Method:
+def built(config: MethodConfig, skeleton: Skeleton, seed: int = 0) -> Method:
     """A method in eval mode with weights that have not been trained; the same ones every time."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(0, "init"))
+        torch.manual_seed(seed_for(seed, "init"))
         return methods.load(config.name)(config, skeleton).eval()
 
 
