@@ -3,20 +3,21 @@
 From the predictions of single clips; where an older sweep kept none, the report says so and claims nothing.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from matplotlib.figure import Figure
 
 from skelray.errors import BadInput
-from skelray.page import Html
 from skelray.report import svg, tables
 from skelray.report.blocks import Block, Folded, Items, Part, Picture, Table, Title, Warn
 from skelray.results import Results
 from skelray.statistics.compare import Comparison, Method, Pair, compare
-from skelray.statistics.correction import Ranks
+from skelray.statistics.correction import Ranks, holm
 from skelray.statistics.intervals import Interval, NoInterval, seeds
-from skelray.statistics.sentences import points
+from skelray.statistics.runs import by_share
+from skelray.statistics.sentences import LEVEL, points
 
 MANY = 10  # pairs, from which on not every sentence is shown at once
 UNKNOWN = -1  # subject of a clip, as stores write it
@@ -29,7 +30,10 @@ MISSING = (
 
 
 def comparisons(results: Results) -> tuple[dict[str, Comparison], list[str]]:
-    """A comparison of all finalists for each protocol, the one of the objective first; and why others have none."""
+    """A comparison of all finalists for each protocol, the one of the objective first; and why others have none.
+
+    The draws of one share of labels are one protocol.
+    """
     told, finals = results.predictions(), results.finals()
     if told.empty or finals.empty:
         return {}, []
@@ -39,9 +43,8 @@ def comparisons(results: Results) -> tuple[dict[str, Comparison], list[str]]:
     told = told.assign(method=told["trial"].map(finals.set_index("trial")["name"]))
     if (told["subject"] == UNKNOWN).any():  # all clips have a subject, or none is used
         told = told.drop(columns="subject")
-    chosen = tables.objective(results)[0].partition("/")[2]
     found, refused = {}, []
-    for protocol in sorted(map(str, told["protocol"].unique()), key=lambda name: (name != chosen, name)):
+    for protocol in _ordered(by_share(told)["protocol"].unique(), _chosen(results)):
         try:
             found[protocol] = compare(told, protocol)
         except BadInput as error:  # a run that lacks clips: said, and the other protocols stand
@@ -49,24 +52,73 @@ def comparisons(results: Results) -> tuple[dict[str, Comparison], list[str]]:
     return found, refused
 
 
+def _chosen(results: Results) -> str:
+    return tables.objective(results)[0].partition("/")[2]
+
+
+def _ordered(names: Iterable[object], chosen: str) -> list[str]:
+    """The objective's protocol, then linear, then by name, numbers in names by their size."""
+
+    def rank(name: str) -> tuple[bool, bool, list[tuple[int, str]]]:
+        parts = [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+        return name != chosen, name != "linear", parts
+
+    return sorted(map(str, names), key=rank)
+
+
 def part(results: Results, found: dict[str, Comparison], refused: list[str]) -> Part:
-    """All pairs of finalists in words; the first protocol in full, the others folded."""
+    """All pairs of finalists in words; the first protocol in full, the others in a line each, and folded."""
     if not found:
         return Part("Comparisons", [*map(Warn, refused), *_without(results)])
-    blocks: list[Block] = [Warn(each) for each in refused]
-    for place, (protocol, each) in enumerate(found.items()):
-        if len(found) > 1:
-            blocks.append(Title(f"Under {protocol}"))
-        if not each.pairs:
-            blocks.append("One finalist: there is nothing to compare it with.")
-        notes = [Items(each.notes)] if each.notes else []
-        details = _details(each, place)
-        blocks += _sentences(
-            [pair.sentence for pair in each.pairs if pair.verdict == "better"],
-            [pair.sentence for pair in each.pairs if pair.verdict != "better"],
-        )
-        blocks += [*notes, *details] if place == 0 else [Folded(f"Numbers under {protocol}", [*notes, *details])]
-    return Part("Comparisons", blocks)
+    (first, each), *others = found.items()
+    blocks: list[Block] = [Warn(why) for why in refused]
+    chosen = _chosen(results)
+    if others or first != chosen:
+        blocks += [Title(f"Under {first}"), _family(each, first == chosen, chosen)]
+    blocks += _told(each, 0)
+    return Part("Comparisons", [*blocks, *_others(found)] if others else blocks)
+
+
+def _told(each: Comparison, place: int) -> list[Block]:
+    """The pairs of one protocol in words, what a reader must know of them, and the numbers."""
+    alone = [] if each.pairs else ["One finalist: there is nothing to compare it with."]
+    sentences = _sentences(
+        [pair.sentence for pair in each.pairs if pair.verdict == "better"],
+        [pair.sentence for pair in each.pairs if pair.verdict != "better"],
+    )
+    return [*alone, *sentences, *([Items(each.notes)] if each.notes else []), *_details(each, place)]
+
+
+def _family(each: Comparison, selected: bool, chosen: str) -> str:
+    why = f"the protocol that the sweep selected by: {each.protocol}"
+    if not selected:
+        why = f"{each.protocol}, for of {chosen}, by which the sweep selected, no clip's prediction is kept"
+    covered = f" Holm's correction covers its {each.tests} pairs." if each.tests > 1 else ""
+    return f"The claims of this report are those under {why}.{covered}"
+
+
+def _others(found: Mapping[str, Comparison]) -> list[Block]:
+    """A line for each protocol but the first, and all of it folded."""
+    tested = [(name, pair) for name, each in found.items() for pair in each.pairs if pair.difference.p is not None]
+    adjusted = holm([pair.difference.p or 0.0 for _, pair in tested])
+    kept = {(name, pair.first, pair.second) for (name, pair), p in zip(tested, adjusted, strict=True) if p < LEVEL}
+    rows, folded = [], list[Block]()
+    for place, (name, each) in enumerate(found.items()):
+        if not place:
+            continue
+        apart = [f"{pair.first} > {pair.second}" for pair in each.pairs if pair.verdict == "better"]
+        still = sum((name, pair.first, pair.second) in kept for pair in each.pairs)
+        rows.append([name, str(each.tests), str(len(apart)), str(still), "; ".join(apart) or "-"])
+        inside: list[Block] = [Title(f"Under {name}"), *_told(each, place)]
+        folded.append(Folded(f"Under {name}: every pair and its numbers", inside))
+    together = f"over all {len(tested)} pairs"
+    lead = (
+        "Each of these is corrected over its own pairs alone. Who looks through them for the one that pleases has as"
+        f" many chances to be wrong: what stands when all {len(tested)} pairs of all protocols are corrected together"
+        " has a column of its own."
+    )
+    heads = ["protocol", "pairs tested", "told apart", together, "which"]
+    return [Title("Under other protocols"), lead, Table("Pairs told apart under other protocols", heads, rows), *folded]
 
 
 def _without(results: Results) -> list[Block]:
@@ -99,9 +151,12 @@ def _sentences(claims: list[str], others: list[str], none: str = "No pair is tol
 
 def _details(each: Comparison, place: int) -> list[Block]:
     subjects = "" if each.subjects is None else f" of {each.subjects} subject{'s' if each.subjects > 1 else ''}"
+    draws = f", means over {each.draws} draws of labels" if each.draws > 1 else ""
+    both = (method.accuracy.seeds_and_clips for method in each.methods)
+    over = next((bounds.over for bounds in both if isinstance(bounds, Interval)), "seeds and clips")
     methods = Table(
-        f"Accuracy under {each.protocol} on {each.clips:,} clips{subjects}, in percent",
-        ["method", "seeds", "mean", "deviation", "95 % over seeds", "95 % over seeds and clips"],
+        f"Accuracy under {each.protocol} on {each.clips:,} clips{subjects}{draws}, in percent",
+        ["method", "seeds", "mean", "deviation", "95 % over seeds", f"95 % over {over}"],
         [_method(method) for method in each.methods],
     )
     if not each.pairs:
@@ -177,42 +232,3 @@ def _ranked(ranks: Ranks) -> Figure:
         axes.set_xlabel("mean rank (1 is best)")
         axes.grid(visible=False)
     return figure
-
-
-def classes(found: dict[str, Comparison], names: Sequence[str] = ()) -> Part:
-    """What the best finalist tells and what it takes for what, by class, under the first protocol.
-
-    `names` are those of the classes by their numbers, where the results hold them.
-    """
-    if not found:
-        return Part("The best, class by class", [])
-    protocol, each = next(iter(found.items()))
-    best = each.methods[0]
-    known = {str(number): name for number, name in enumerate(names)}
-    rows = [
-        [
-            known.get(one.name, one.name),
-            str(one.clips),
-            points(one.mean),
-            "-" if one.deviation is None else points(one.deviation),
-        ]
-        for one in best.classes
-    ]  # fmt: skip
-    about = f"{best.name} has the highest mean under {protocol}; that it is the best is a matter of the comparisons."
-    matrix = Table(
-        f"What {best.name} took each class for, {protocol}, over {seeds(len(best.seeds))}: a row is a true class",
-        ["class", *each.classes],
-        [[f"{name} {known[name]}" if name in known else name, *map(_shaded, row, [sum(row)] * len(row))]
-         for name, row in zip(each.classes, best.confusion, strict=True)],
-        "matrix",
-    )  # fmt: skip
-    accuracy = Table(
-        f"Accuracy of {best.name} by class, {protocol}, in percent", ["class", "clips", "mean", "deviation"], rows
-    )
-    return Part("The best, class by class", [about, accuracy, matrix])
-
-
-def _shaded(count: int, of: int) -> Html:
-    """A cell with its ground as dark as its share of the row."""
-    share = count / of if of else 0.0
-    return Html(f'<td style="--share: {100 * share:.0f}%">{count}</td>')
