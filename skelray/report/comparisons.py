@@ -4,9 +4,10 @@ From the predictions of single clips; where an older sweep kept none, the report
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from skelray.errors import BadInput
@@ -34,15 +35,9 @@ def comparisons(results: Results) -> tuple[dict[str, Comparison], list[str]]:
 
     The draws of one share of labels are one protocol.
     """
-    told, finals = results.predictions(), results.finals()
-    if told.empty or finals.empty:
+    told = usable(results, ("final",))
+    if told.empty:
         return {}, []
-    finals = finals.assign(name=tables.finalists(finals))
-    finals = finals[(finals["kind"] == "final") & (finals["state"] == "complete")]
-    told = told[told["trial"].isin(finals["trial"])]
-    told = told.assign(method=told["trial"].map(finals.set_index("trial")["name"]))
-    if (told["subject"] == UNKNOWN).any():  # all clips have a subject, or none is used
-        told = told.drop(columns="subject")
     found, refused = {}, []
     for protocol in _ordered(by_share(told)["protocol"].unique(), _chosen(results)):
         try:
@@ -50,6 +45,20 @@ def comparisons(results: Results) -> tuple[dict[str, Comparison], list[str]]:
         except BadInput as error:  # a run that lacks clips: said, and the other protocols stand
             refused.append(str(error))
     return found, refused
+
+
+def usable(results: Results, kinds: Sequence[str]) -> pd.DataFrame:
+    """Predictions of what came to its end, `method` named as in the tables, `searched` the method's own name."""
+    told, finals = results.predictions(), results.finals()
+    if told.empty or finals.empty:
+        return pd.DataFrame()
+    finals = finals.assign(name=tables.finalists(finals))
+    finals = finals[finals["kind"].isin(kinds) & (finals["state"] == "complete")]
+    told = told[told["trial"].isin(finals["trial"])]
+    told = told.assign(searched=told["method"], method=told["trial"].map(finals.set_index("trial")["name"]))
+    if (told["subject"] == UNKNOWN).any():  # all clips have a subject, or none is used
+        told = told.drop(columns="subject")
+    return told
 
 
 def _chosen(results: Results) -> str:

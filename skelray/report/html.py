@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from skelray import page
-from skelray.report import blocks, by_class, comparisons, curves, influence, openings, robust, sections, svg
+from skelray.report import added, blocks, by_class, comparisons, curves, influence, openings, robust, sections, svg
 from skelray.report.blocks import Part
 from skelray.report.once import Once
 from skelray.results import Results
@@ -45,6 +45,7 @@ def parts(results: Results) -> list[Part]:
     return [
         sections.leaderboard(results),
         comparisons.part(results, compared, refused),
+        added.part(results, list(compared)),
         by_class.part(compared, results.environment().get("data", {}).get("classes", [])),
         robust.part(results),
         openings.part(results),

@@ -1,0 +1,21 @@
+"""The report says of each finalist what training added to its own untrained encoder."""
+
+import made_up_report as full
+
+from skelray.report import added, comparisons
+from skelray.report.blocks import Folded, Items
+
+
+def test_each_finalist_is_held_against_its_own_floor(tmp_path):
+    results = full.folder(tmp_path / "r", trials=2)
+    compared, _ = comparisons.comparisons(results)
+    told = added.part(results, list(compared))
+    (sentences,) = (block.texts for block in told.blocks if isinstance(block, Items))
+    assert len(sentences) == len(full.METHODS)
+    assert all(f"untrained {method}" in " ".join(sentences) for method in full.METHODS)
+    assert sum(isinstance(block, Folded) for block in told.blocks) == len(compared) - 1
+
+
+def test_without_floors_there_is_nothing_to_say(tmp_path):
+    results = full.folder(tmp_path / "r", trials=2, methods=("amr",))
+    assert added.part(results, []).blocks == []
