@@ -44,3 +44,11 @@ def test_no_curves_no_part(tmp_path):
     made = full.folder(tmp_path / "r", trials=2, methods=("amr",))
     assert robust.points(made).empty
     assert robust.part(made).blocks == []
+
+
+def test_draws_of_labels_are_no_corruption(results):
+    kept = results.curves()
+    for found in kept.values():
+        found["semi"] = [{"share": 0.1, "draw": draw, "clips": 10, "made": 0, "accuracy": 0.4} for draw in range(5)]
+    results.write_curves(kept)
+    assert set(robust.points(results)["curve"]) == set(LEVELS)

@@ -24,6 +24,7 @@ def points(results: Results) -> pd.DataFrame:
         if trial in named
         for curve, line in found.items()
         for place, point in enumerate(line)
+        if "level" in point  # other protocols keep curves, too: `semi` a point a draw of labels
     ]
     told = pd.DataFrame(rows, columns=["name", "method", "curve", "place", "level", "accuracy"])
     # a level may be a number or the name of a body part: it is found by its text, and stays in the order of the curve
