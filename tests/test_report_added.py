@@ -19,3 +19,13 @@ def test_each_finalist_is_held_against_its_own_floor(tmp_path):
 def test_without_floors_there_is_nothing_to_say(tmp_path):
     results = full.folder(tmp_path / "r", trials=2, methods=("amr",))
     assert added.part(results, []).blocks == []
+
+
+def test_draws_of_labels_are_one_protocol(tmp_path):
+    results = full.folder(tmp_path / "r", trials=2)
+    table = full.predicted()
+    draws = [table[table["protocol"] == "knn"].assign(protocol=f"semi_10_draw{draw}") for draw in range(3)]
+    kept = ["trial", "protocol", "clip", "subject", "label", "predicted"]
+    results.write_predictions([each[kept].to_dict("list") for each in draws])
+    (sentences,) = (block for block in added.part(results, ["semi_10"]).blocks if isinstance(block, Items))
+    assert len(sentences.texts) == len(full.METHODS)

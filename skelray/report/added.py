@@ -4,7 +4,7 @@ import pandas as pd
 
 from skelray.errors import BadInput
 from skelray.report import tables
-from skelray.report.blocks import Block, Folded, Items, Part, Warn
+from skelray.report.blocks import Block, Folded, Items, Part, Title, Warn
 from skelray.report.comparisons import usable
 from skelray.results import Results
 from skelray.statistics.gains import gains
@@ -21,18 +21,18 @@ def part(results: Results, protocols: list[str]) -> Part:
     told = usable(results, ("final", "floor"))
     if told.empty:
         return Part("What training adds", [])
-    told = by_share(told)
+    shared = by_share(told)
     blocks: list[Block] = []
     for place, protocol in enumerate(protocols):
-        here = told[told["protocol"] == protocol]
-        own = _baselines(here)
+        own = _baselines(shared[shared["protocol"] == protocol])
         if not own:
             continue
         try:
-            said: list[Block] = [Items(tuple(gains(here, protocol, own)))]
+            said: list[Block] = [Items(tuple(gains(told, protocol, own)))]
         except BadInput as error:
             said = [Warn(str(error))]
-        blocks += said if place == 0 else [Folded(f"Under {protocol}", said)]
+        under = f"Under {protocol}"
+        blocks += said if place == 0 else [Folded(f"{under}: what training adds", [Title(under), *said])]
     return Part("What training adds", [LEAD, *blocks] if blocks else [])
 
 
