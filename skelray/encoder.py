@@ -1,16 +1,21 @@
 """An encoder on a store, ready for every protocol: found by its name, its clips split, joints mapped, test closed."""
 
+import hashlib
+import json
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from skelray import evaluate, measure
+from skelray import evaluate, measure, resume
 from skelray.data import folds, locate, mapping, splits, store
 from skelray.data.clip import UNKNOWN
 from skelray.data.config import DataConfig, Stream
@@ -21,6 +26,7 @@ from skelray.evaluate.case import Case
 from skelray.features import exported
 from skelray.measure import EvaluateConfig
 from skelray.weights.exported import SIDES
+from skelray.weights.folder import Weights
 from skelray.weights.named import Named
 
 LABEL_FREE = {"signals", "generation"}  # protocols that no class is needed for
@@ -55,10 +61,16 @@ class Bench:
         filled = self.mapping.filled if self.mapping else ()
         return {"found": len(skeleton.joints) - len(filled), "filled": [skeleton.joints[joint] for joint in filled]}
 
+    @property
+    def own_split(self) -> bool:
+        """Whether the encoder was trained on this split of this store."""
+        own = exported.trained_on(self.encoder.weights, self.target.store)
+        return own is not None and own.split == self.target.split
 
-def target(name: str, split: str | None = None) -> Target:
+
+def target(name: str, split: str | None = None, *, weights: Weights) -> Target:
     """The store of that name or path and a split of it: `split`, or what follows the last colon of a name that is no
-    path, or the only one that it has.
+    path, or that which the encoder of these `weights` was trained on if it was on this store, or the only one there is.
 
     Raises BadInput when there is no such store or split, and for several splits of which none is named.
     """
@@ -67,6 +79,8 @@ def target(name: str, split: str | None = None) -> Target:
         name, split = head, tail
     opened = store.open(locate.find(name))
     known = splits.available(opened)
+    if split is None and (own := exported.trained_on(weights, opened)) is not None:
+        split = own.split
     if split is None and len(known) > 1:
         raise BadInput(f"{opened.name} has the splits {', '.join(known)}; name one of them, as {name}:{known[0]}")
     if split is None and not known:
@@ -139,6 +153,17 @@ def met(each: Bench, case: Case) -> int:
     return count
 
 
+def identity(each: Bench, *more: Any) -> str:
+    """Everything that numbers of an encoder on a store depend on, and `more` of it (JSON), in one word."""
+    case = each.case
+    told = [
+        each.encoder.sha256, each.encoder.weights.skeleton.model_dump(mode="json"), each.target.name,
+        each.target.store.fingerprint, case.pool.stream, case.seed, case.size, case.open_test is not None,
+        case.selection.val.tolist(), str(case.pool.device), torch.get_num_threads(), version("skelray"), *more,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
 def refuse_unfit(case: Case, cfg: EvaluateConfig) -> None:
     """Raise BadInput, before anything is measured, for a protocol that could not measure the case."""
     measure.refuse_unable(case.method, cfg, case.pool)
@@ -147,14 +172,34 @@ def refuse_unfit(case: Case, cfg: EvaluateConfig) -> None:
         evaluate.refuse_few(name, case)
 
 
-def refuse_unwritable(out: Path, ledger: Path | None) -> None:
-    """Make a folder for what is found. Raises BadInput unless files can be written there, and lines to a ledger."""
+@contextmanager
+def written_to(out: Path, ledger: Path | None) -> Iterator[None]:
+    """A folder for what is found inside; where nothing came into it, it goes again, with what was made above it.
+
+    Raises BadInput unless files can be written there, and lines to a ledger, and while another process writes there.
+    """
+    _refuse_ledger(ledger)
+    lacking = [each for each in (out, *out.parents) if not os.path.exists(each)]  # never raises
+    try:
+        _make(out)
+        with resume.alone(out, f"another process writes to {out}; wait for it, or choose another --out"):
+            yield
+    finally:
+        with suppress(OSError):  # the first that is not empty keeps those above it
+            for each in lacking:
+                each.rmdir()
+
+
+def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"--out {out} is no folder that could be written: {error.strerror}") from None
     if not os.access(out, os.W_OK | os.X_OK):
         raise BadInput(f"--out {out} is no folder that could be written; choose one of yours")
+
+
+def _refuse_ledger(ledger: Path | None) -> None:
     if ledger is None:
         return
     above = next(each for each in (ledger, *ledger.parents) if each.exists())

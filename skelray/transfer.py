@@ -7,6 +7,7 @@ Beside each encoder stands its floor: the same encoder untrained. What training 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +22,9 @@ from skelray.measure import EvaluateConfig
 from skelray.report.tables import measured
 from skelray.train import Diverged
 from skelray.weights import named
-from skelray.weights.folder import Weights, built
+from skelray.weights.folder import Weights
 from skelray.weights.named import Named
+from skelray.weights.tensors import built
 
 TABLE, PAGE, LEDGER = "transfer.json", "transfer.md", "test_ledger.jsonl"
 UNFINISHED = "unfinished.jsonl"  # the rows of a transfer that was stopped: the same command takes them over
@@ -51,23 +53,22 @@ def run(
     cfg = measure.asked(protocols, settings)
     if test and out is None:
         raise BadInput("--test needs --out, the folder in which each opening of a test side is written down")
-    if out is not None:
-        if (out / TABLE).exists():
-            raise BadInput(f"{out} holds the tables of another transfer; choose another --out")
-        encoder.refuse_unwritable(out, out / LEDGER if test else None)
-    asked = list(pairs(sources, targets, cfg, floor, test, out, device, seed))
-    for each in asked:
-        encoder.refuse_unfit(each.bench.case, cfg)
-    rows, known = [], measured_before(out)
-    for each in asked:
-        key = identity(each, cfg)
-        if (found := known.get(key)) is None:
-            found = row(each, cfg)
-            keep(out, key, found)
-        rows.append(found)
-        told(found)
-    if out is not None:
-        write(out, rows)
+    if out is not None and (out / TABLE).exists():
+        raise BadInput(f"{out} holds the tables of another transfer; choose another --out")
+    with encoder.written_to(out, out / LEDGER if test else None) if out is not None else nullcontext():
+        asked = list(pairs(sources, targets, cfg, floor, test, out, device, seed))
+        for each in asked:
+            encoder.refuse_unfit(each.bench.case, cfg)
+        rows, known = [], measured_before(out)
+        for each in asked:
+            key = identity(each, cfg)
+            if (found := known.get(key)) is None:
+                found = row(each, cfg)
+                keep(out, key, found)
+            rows.append(found)
+            told(found)
+        if out is not None:
+            write(out, rows)
     return rows
 
 
@@ -85,11 +86,11 @@ def pairs(
     device: str, seed: int,
 ) -> Iterator[Pair]:  # fmt: skip
     """Every source on every target, then its floor. Raises BadInput for a pair that cannot be, naming both."""
-    found: dict[str, Target] = {name: encoder.target(name) for name in dict.fromkeys(targets)}
     for source in dict.fromkeys(sources):
         trained = named.find(source)
+        found: list[Target] = [encoder.target(name, weights=trained.weights) for name in dict.fromkeys(targets)]
         for weights in (trained, untrained(trained, seed)) if floor else (trained,):
-            for where in found.values():
+            for where in found:
                 about = {"encoder": weights.sha256, "protocols": list(cfg.protocols)}
                 reader, ledger = ("skelray transfer" if test else None), (out / LEDGER if out else None)
                 try:
@@ -126,6 +127,7 @@ def row(pair: Pair, cfg: EvaluateConfig) -> Row:
         "side": "val" if each.case.open_test is None else "test",
         "metrics": {name: value for outcome in outcomes for name, value in outcome.metrics.items()},
         "curves": {name: curve for outcome in outcomes for name, curve in outcome.curves.items()},
+        "own_split": each.own_split and not pair.floor,
         "joints": each.joints,
         "met_in_pretraining": 0 if pair.floor else encoder.met(each, each.case),
         "classes": len(opened.classes),

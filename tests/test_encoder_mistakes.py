@@ -13,6 +13,7 @@ from tiny_trial import stored as stored
 
 from skelray import evaluate, trial
 from skelray.data import store
+from skelray.evaluate.case import Outcome
 from skelray.train import Diverged
 from skelray.trial_config import TrialConfig
 
@@ -47,7 +48,7 @@ def test_what_cannot_be_fitted_on_one_clip_is_refused_before_anything_is_read(tr
     for words in (["evaluate", trained, few], ["transfer", "--from", trained, "--to", few]):
         assert skelray(*words, "--protocol", *protocol.split(), "--out", out) == 2
         assert "few has 1 clip to fit on, without validation; 2 are the least" in said(capsys)
-    assert not list(out.iterdir())
+    assert not out.exists()
 
 
 def test_one_of_two_subjects_can_be_held_out(trained, clips, five_joints, tmp_path, capsys):
@@ -79,7 +80,32 @@ def test_a_ledger_that_cannot_be_written_is_refused_before_work(trained, stored,
     words = ["--protocol", "knn", "--test", "--ledger", ledger, "--out", tmp_path / "out"]
     assert skelray("evaluate", trained, stored, *words) == 2
     assert f"--ledger {ledger} is no file that could be written: the test side stays closed" in said(capsys)
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [
+    ["evaluate", "nowhere", "STORE"], ["evaluate", "RUN", "nowhere"], ["evaluate", "RUN", "STORE", "--split", "no"],
+    ["evaluate", "RUN", "STORE", "--val-subjects", "99"], ["transfer", "--from", "nowhere", "--to", "STORE"],
+    ["transfer", "--from", "RUN", "--to", "STORE", "--protocol", "generation"],
+])  # fmt: skip
+def test_what_is_refused_leaves_no_folder_and_touches_none(trained, stored, tmp_path, words):
+    """Nor any above it; a folder that was there stays."""
+    asked = [{"RUN": trained, "STORE": stored}.get(word, word) for word in words]
+    (tmp_path / "mine").mkdir()
+    for out in ("new/deep", "mine"):
+        assert skelray(*asked, "--out", tmp_path / out) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("words", [["evaluate", "RUN", "STORE"], ["transfer", "--from", "RUN", "--to", "STORE"]])
+def test_what_could_not_be_measured_leaves_no_folder(trained, stored, tmp_path, monkeypatch, words):
+    def failing(name, case, cfg):
+        raise Diverged("the loss is not finite")
+
+    monkeypatch.setattr(evaluate, "measure", failing)
+    asked = [{"RUN": trained, "STORE": stored}.get(word, word) for word in words]
+    assert skelray(*asked, "--protocol", "knn", "--out", tmp_path / "out") == 2
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_was_measured_before_a_protocol_failed_is_kept(trained, stored, tmp_path, capsys, monkeypatch):
@@ -155,7 +181,8 @@ def test_a_transfer_that_was_stopped_goes_on(trained, stored, tmp_path, monkeypa
     assert not (out / "unfinished.jsonl").exists()
 
 
-def test_a_transfer_takes_threads(trained, stored, tmp_path):
+def test_a_transfer_takes_threads(trained, stored, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "measure", lambda *_: Outcome({"knn": 1.0}))
     torch.set_num_threads(2)
     words = ["transfer", "--from", trained, "--to", stored, "--protocol", "knn", "--no-floor", "--out"]
     assert skelray(*words, tmp_path / "one") == 0

@@ -24,7 +24,8 @@ def evaluate(
     store: Annotated[str, typer.Argument(help="The name or path of a store.", show_default=False)],
     protocol: Annotated[str, typer.Option(help="Protocols, with commas between them.")] = "linear,knn",
     split: Annotated[
-        str | None, typer.Option(help="A split of the store, where it has several.", show_default=False)
+        str | None,
+        typer.Option(help="A split of the store; by default the encoder's own, or the only one.", show_default=False),
     ] = None,
     val_subjects: Annotated[
         int | None,
@@ -56,7 +57,9 @@ def evaluate(
         ledger=ledger, out=out, force=force, device=device, seed=seed,
     )  # fmt: skip
     shown(found)
-    typer.echo(f"{out / appraise.FILE}: {found.about['side']} side of {found.about['store']['name']}")
+    where = found.about["store"]
+    own = ", the split that the encoder was trained on" if where["own_split"] else ""
+    typer.echo(f"{out / appraise.FILE}: {found.about['side']} side of {where['name']}{own}")
 
 
 def shown(found: "Appraisal") -> None:

@@ -20,7 +20,11 @@ def transfer(
     ],
     targets: Annotated[
         list[str],
-        typer.Option("--to", help="A store, or STORE:SPLIT; may be given again.", show_default=False),
+        typer.Option(
+            "--to",
+            help="A store, with :SPLIT unless it has one or is the encoder's own; may be given again.",
+            show_default=False,
+        ),
     ],
     protocol: Annotated[str, typer.Option(help="Protocols, with commas between them.")] = "linear,knn",
     set_: Settings = None,
@@ -51,7 +55,8 @@ def transfer(
     def told(row: matrices.Row) -> None:
         count = row["joints"]["found"]
         note = f" ({count} joints found; {matrices.filled(row)})" if row["joints"]["filled"] else ""
-        typer.echo(f"{matrices.named_in_table(row)} on {row['to']}: measured{note}", err=True)
+        own = ", the split that it was trained on" if row["own_split"] else ""
+        typer.echo(f"{matrices.named_in_table(row)} on {row['to']}{own}: measured{note}", err=True)
 
     rows = matrices.run(
         sources, targets, asked, settings=tuple(set_ or ()), floor=floor, test=test, out=out, device=device, seed=seed,
