@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skelray import atomic, yaml_file
+from skelray import atomic, results_read, yaml_file
 from skelray.difference import difference, short
 from skelray.errors import BadInput
 from skelray.event_rows import points_of, row_of
@@ -97,7 +97,7 @@ class Results:
 
     def costs(self) -> dict[str, Any]:
         """What write_costs() kept; {} where nothing is kept."""
-        return self._read_json("costs.json") if (self.folder / "costs.json").is_file() else {}
+        return results_read.document(self.folder / "costs.json") if (self.folder / "costs.json").exists() else {}
 
     def write_best(self, config: dict[str, Any]) -> None:
         """Write best.yaml, a trial config that runs by itself."""
@@ -108,15 +108,16 @@ class Results:
 
         flops and device_seconds are what it cost; of older folders flops are nan, device_seconds follow from seconds.
         """
-        return self._costed(self._read_table("trials.parquet", [name for name in _TRIALS if name != "kind"]))
+        plain = {name: column for name, column in _TRIALS.items() if name != "kind"}
+        return self._costed(self._read_table("trials.parquet", plain, "trial"))
 
     def finals(self) -> pd.DataFrame:
         """The same columns for finalists and untrained encoders, told apart by `kind`."""
-        return self._costed(self._read_table("finals.parquet", list(_TRIALS)))
+        return self._costed(self._read_table("finals.parquet", _TRIALS, "trial"))
 
     def history(self) -> pd.DataFrame:
         """Every measured point of every ended trial: trial, clips, metric, value, time."""
-        return self._read_table("history.parquet", list(_HISTORY))
+        return self._read_table("history.parquet", _HISTORY)
 
     def predictions(self) -> pd.DataFrame:
         """trial, protocol, clip, subject (-1: unknown), label, predicted, and the final's method, kind and seed.
@@ -125,18 +126,19 @@ class Results:
         """
         if not (self.folder / "predictions.parquet").exists():
             return pd.DataFrame(columns=[*_PREDICTIONS, "method", "kind", "seed"])
-        told = self._read_table("predictions.parquet", list(_PREDICTIONS))
+        told = self._read_table("predictions.parquet", _PREDICTIONS)
         return told.merge(self.finals()[["trial", "method", "kind", "seed"]], on="trial")
 
     def curves(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """What `write_curves` wrote; {} where an older version wrote the folder."""
         path = self.folder / "curves.json"
-        found: dict[str, dict[str, list[dict[str, Any]]]] = json.loads(path.read_bytes()) if path.exists() else {}
-        return found
+        return results_read.curves(path) if path.exists() else {}
 
     def sweep(self) -> dict[str, Any]:
         """The sweep as it was run."""
-        return yaml_file.read(self._file("sweep.yaml")).data
+        found = yaml_file.read(self._file("sweep.yaml"))
+        found.build(results_read.Sweep, found.data)
+        return found.data
 
     def best(self) -> dict[str, Any]:
         """The best trial's config."""
@@ -144,17 +146,7 @@ class Results:
 
     def environment(self) -> dict[str, Any]:
         """What the sweep ran on, as skelray.environment.describe() made it."""
-        return self._read_json("environment.json")
-
-    def _read_json(self, name: str) -> dict[str, Any]:
-        path = self._file(name)
-        try:
-            found = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise BadInput(f"{path}: not whole JSON ({error})") from error
-        if not isinstance(found, dict):
-            raise BadInput(f"{path}: a JSON object is due")
-        return found
+        return results_read.environment(self._file("environment.json"))
 
     def events(self) -> list[Event]:
         """The events of every ended trial again, from the tables; one Started a trial, points in order of clips."""
@@ -222,17 +214,9 @@ class Results:
             table = table.assign(flops=math.nan, device_seconds=table["seconds"] * devices)
         return table
 
-    def _read_table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
-        path = self._file(name)
-        try:
-            table = pq.read_table(path)
-        except (pa.ArrowException, OSError) as error:
-            raise BadInput(f"{path}: not a whole Parquet file ({str(error).splitlines()[0]})") from error
-        missing = [column for column in columns if column not in table.column_names]
-        if missing:
-            raise BadInput(f"{path}: the column {missing[0]!r} is missing; this is not a table of a sweep")
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+    def _read_table(self, name: str, columns: Mapping[str, Any], single: str | None = None) -> pd.DataFrame:
+        filled = set(columns) - {"value", "reason"}
+        return results_read.table(self._file(name), columns, filled, single)
 
     def _write_table(self, name: str, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         metrics = sorted({key for row in rows for key in row if key not in _TRIALS | _COST | _HISTORY})

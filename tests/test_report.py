@@ -182,3 +182,13 @@ def test_the_leaderboard_keeps_to_what_is_foremost_and_the_rest_has_a_table_of_i
              "test/semi_1_spread", "test/robustness", "test/robustness_view_degrees"]  # fmt: skip
     kept = ["test/linear", "test/linear_clean", "test/knn", "test/semi_1", "test/robustness"]
     assert tables.foremost(names) == kept
+
+
+@pytest.mark.parametrize("name", ["figures", "report.html", "figures/objective.png"])
+def test_what_cannot_be_written_is_told(tmp_path, name):
+    results = made_up.folder(tmp_path / "r", made_up.events(("amr",), trials=1, seeds=1))
+    place = results.folder / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("mine") if name == "figures" else place.mkdir()
+    with pytest.raises(BadInput, match=f"{name}.* cannot be written: "):
+        report.write(results.folder)

@@ -6,6 +6,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from skelray import atomic
+from skelray.errors import BadInput
 from skelray.report import tables
 from skelray.results import Results
 
@@ -13,8 +14,15 @@ from skelray.results import Results
 def write(folder: str | Path) -> Path:
     """Write report.html, report.md and figures/*.png into a results folder from what lies in it; gives report.md.
 
-    Raises BadInput when the folder is not whole.
+    Raises BadInput when the folder is not whole, or cannot be written to.
     """
+    try:
+        return _written(folder)
+    except OSError as error:  # of a file that is read, the results tell themselves
+        raise BadInput(f"{error.filename or folder} cannot be written: {error.strerror or error}") from error
+
+
+def _written(folder: str | Path) -> Path:
     from skelray.report import blocks, figures, html, once, sections  # matplotlib takes a second: not for a leaderboard
 
     results = once.Once(folder)
