@@ -6,6 +6,7 @@ left. The clock of early stopping is then the share of a trial's cost, so that a
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -21,22 +22,23 @@ from skelray.trial_config import TrialConfig
 
 Unit = Literal["clips", "flops", "seconds"]
 SPOKEN: dict[str, str] = {"clips": "clips", "flops": "FLOPs", "seconds": "device-seconds"}
+MANY = 1_000_000  # trials, beyond which a number is a slip of the pen
 TICKS = 1_000_000  # of the clock of early stopping in what a trial gets: whole numbers that every database holds
 
 
 class Budget(Section):
     """How much a search may spend, and when it gives a trial up (successive halving)."""
 
-    trials: int = Field(ge=1)  # for each method; with a share: so many whole ones, and more from what others leave
+    trials: int = Field(ge=1, le=MANY)  # for each method; with a share: whole ones, and more from what others leave
     unit: Unit = "clips"
-    share: float | None = Field(None, gt=0, validate_default=True)  # of each method, in FLOPs or device-seconds
+    share: float | None = Field(None, gt=0, validate_default=True)  # of each method, in the unit
     grace: int | float  # in the unit; what every trial gets before it may be stopped
-    reduction: int = Field(3, ge=2)  # one of so many trials goes on at each rung
+    reduction: int = Field(3, ge=2, le=MANY)  # one of so many trials goes on at each rung
 
     @field_validator("unit", mode="before")
     @classmethod
     def is_a_unit(cls, unit: Any) -> Any:
-        if unit not in SPOKEN:
+        if not isinstance(unit, str) or unit not in SPOKEN:
             raise ValueError(f"{unit!r} is not one of {', '.join(SPOKEN)}{near(str(unit), SPOKEN)}")
         return unit
 
@@ -56,8 +58,10 @@ class Budget(Section):
         whole = info.data.get("unit", "clips") == "clips"
         if isinstance(grace, bool) or not isinstance(grace, int if whole else int | float):
             raise PydanticKnownError("int_type" if whole else "float_type")
-        if not (math.isfinite(grace) and grace > 0):
+        if not grace > 0:  # nan is not either
             raise PydanticKnownError("greater_than", {"gt": 0})
+        if grace > sys.float_info.max:  # nor is any whole number that no float holds
+            raise PydanticKnownError("finite_number")
         return grace
 
     def amount(self, value: float) -> str:

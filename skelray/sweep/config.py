@@ -11,7 +11,7 @@ from skelray import evaluate, methods, yaml_file
 from skelray.errors import BadInput, near
 from skelray.schema import Section, Strict
 from skelray.sweep import space as spaces_of
-from skelray.sweep.budget import Budget, too_small, without_length
+from skelray.sweep.budget import MANY, Budget, too_small, without_length
 from skelray.sweep.layers import Layer, build, flatten, lay
 from skelray.sweep.serve import Serving
 from skelray.sweep.space import SearchSpace
@@ -49,8 +49,8 @@ class Resources(Section):
 class Final(Section):
     """What happens to the best: trained again on train + val with other seeds, tested once."""
 
-    top: int = Field(1, ge=1)  # configurations for each method
-    seeds: int = Field(2, ge=0)  # 0: no finals, test stays unread
+    top: int = Field(1, ge=1, le=MANY)  # configurations for each method
+    seeds: int = Field(2, ge=0, le=1000)  # 0: no finals, test stays unread
     protocols: list[str] = Field(["linear", "knn"], min_length=1)  # files of skelray.evaluate; for test/*
     peek: bool = False  # read test at every report, too: shows what "best epoch on test" would claim, chooses nothing
 
