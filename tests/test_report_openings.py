@@ -3,9 +3,9 @@
 import made_up_report as full
 import pytest
 
-from skelray import ledger
+from skelray import ledger, yaml_file
 from skelray.report import blocks, openings, tables
-from skelray.report.blocks import Warn
+from skelray.report.blocks import Folded, Table, Warn
 
 
 @pytest.fixture
@@ -97,3 +97,22 @@ def test_where_nobody_peeked_the_report_says_that_it_was_not_measured(tmp_path):
     assert openings.peeking(results).empty
     assert "was not measured" in told(results)
     assert "what not to do" not in told(results)
+
+
+def test_metrics_in_detail_are_folded_unless_the_sweep_selected_on_one(results):
+    table = results.history()
+    fives = table[table["metric"] == "test/knn"]
+    more = [fives.assign(metric=name) for name in ("test/knn_5", "test/knn_20")]
+    full.pd.concat([table, *more]).to_parquet(results.folder / "history.parquet", index=False)
+    finals = results.finals()
+    columns = {f"test/knn_{k}": finals["test/knn"] for k in (5, 20)}
+    finals.assign(**columns).to_parquet(results.folder / "finals.parquet", index=False)
+    yaml_file.write(results.folder / "sweep.yaml", full.SWEEP | {"objective": {"metric": "val/knn_20", "mode": "max"}})
+    first, folded = (
+        block for block in openings.part(results).blocks
+        if isinstance(block, Table | Folded) and "Every" not in getattr(block, "summary", "")
+    )  # fmt: skip
+    order = [name for name in tables.leaders(results)["name"] if not name.startswith(tables.FLOOR)]
+    assert [row[0] for row in first.rows] == [name for name in order for _ in range(3)]
+    assert {row[1] for row in first.rows} == {"test/linear", "test/knn", "test/knn_20"}
+    assert [row[:2] for row in folded.blocks[0].rows] == [[name, "test/knn_5"] for name in order]

@@ -5,7 +5,19 @@ from html import escape
 from pathlib import Path
 
 from skelray import page
-from skelray.report import added, blocks, by_class, comparisons, curves, influence, openings, robust, sections, svg
+from skelray.report import (
+    added,
+    blocks,
+    by_class,
+    comparisons,
+    curves,
+    generated,
+    influence,
+    openings,
+    robust,
+    sections,
+    svg,
+)
 from skelray.report.blocks import Part
 from skelray.report.once import Once
 from skelray.results import Results
@@ -48,6 +60,7 @@ def parts(results: Results) -> list[Part]:
         added.part(results, list(compared)),
         by_class.part(compared, results.environment().get("data", {}).get("classes", [])),
         robust.part(results),
+        generated.part(results),
         openings.part(results),
         Part(cost.heading, [*curves.costs(results), *cost.blocks]),
         curves.learning(results),

@@ -65,7 +65,19 @@ def leaderboard(results: Results) -> Part:
         )
     if any(tables.FLOOR in row[0] for row in rows):
         blocks.append(f"The floor is the {tables.FLOOR} encoder: what training adds is what lies above it.")
+    blocks += [_left_out(name, methods) for name, methods in tables.left_out(results).items()]
     return Part("Leaderboard", [*blocks, *_details(results), *_intervals(results)])
+
+
+def _left_out(protocol: str, methods: list[str]) -> str:
+    why = {
+        "generation": "they generate no clips that could be held against real ones",
+        "semi": "they make no further labelled clips, which were asked for",
+    }.get(protocol, "they cannot be measured by it")
+    return (
+        f"{protocol} was asked for and is left out for {', '.join(methods)}: {why}. Where a table has a place for"
+        " such a figure, a dash stands there."
+    )
 
 
 def _details(results: Results) -> list[Block]:

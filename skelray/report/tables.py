@@ -49,19 +49,33 @@ def foremost(metrics: Sequence[str]) -> list[str]:
     return [metric for metric in metrics if not DETAIL.fullmatch(metric)]
 
 
+def left_out(results: Results) -> dict[str, list[str]]:
+    """Protocol that finals were asked for -> the methods with a complete finalist and no figure of it."""
+    finals = results.finals()
+    finals = finals[(finals["kind"] == "final") & (finals["state"] == "complete")]
+    found = dict[str, list[str]]()
+    for name in dict.fromkeys((results.sweep().get("final") or {}).get("protocols", [])):
+        own = [column for column in finals if str(column).split("_")[0] == f"test/{name}"]
+        has = finals[own].notna().any(axis=1).groupby(finals["method"], sort=False).any()
+        if lacking := [str(method) for method in has.index[~has]]:
+            found[name] = lacking
+    return found
+
+
 def objective(results: Results) -> tuple[str, bool]:
     """The metric that the sweep selected on, and whether more is better."""
     asked = results.sweep().get("objective") or {}
     return str(asked.get("metric", "val/linear")), asked.get("mode", "max") == "max"
 
 
-def leaders(results: Results) -> pd.DataFrame:
+def leaders(results: Results, further: Sequence[str] = ()) -> pd.DataFrame:
     """One row a finalist (a method's configuration), best test figure first, the untrained encoders last.
 
-    Columns: name, method, kind, seeds, clips, val (the search trial's best), and for each test metric its mean
-    over seeds and, under `<metric> spread`, its standard deviation (n - 1; nan for one seed).
+    Columns: name, method, kind, seeds, clips, val (the search trial's best), and for each test accuracy and `further`
+    metric its mean over seeds and, under `<metric> spread`, its standard deviation (n - 1; nan for one seed).
     """
-    finals, metrics = results.finals(), test_metrics(results.finals())
+    finals = results.finals()
+    metrics = [*test_metrics(finals), *further]
     finals = finals[finals["state"] == "complete"]
     best = best_values(results)
     rows: list[dict[str, Any]] = []
