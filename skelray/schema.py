@@ -1,10 +1,14 @@
 """The one base class of every config: closed, frozen and typed; and how its errors are told to a user."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skelray.errors import near
+
+# Sizes of models: beyond these a number is a slip of the pen, and what it would build fits no machine.
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Depth = Annotated[int, Field(ge=1, le=1000)]
 
 
 class Strict(BaseModel):

@@ -22,8 +22,9 @@ from skelray.measure import EvaluateConfig
 from skelray.report.tables import measured
 from skelray.train import Diverged
 from skelray.weights import named
-from skelray.weights.folder import Weights, built
+from skelray.weights.folder import Weights
 from skelray.weights.named import Named
+from skelray.weights.tensors import built
 
 TABLE, PAGE, LEDGER = "transfer.json", "transfer.md", "test_ledger.jsonl"
 UNFINISHED = "unfinished.jsonl"  # the rows of a transfer that was stopped: the same command takes them over

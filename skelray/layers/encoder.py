@@ -7,17 +7,17 @@ from torch import Tensor, nn
 from skelray.layers.patch import PatchEmbedding
 from skelray.layers.transformer import Transformer, xavier
 from skelray.masking import Mask
-from skelray.schema import Strict
+from skelray.schema import Depth, Strict, Width
 from skelray.skeletons import Skeleton
 
 
 class EncoderConfig(Strict):
     """Size of the encoder; joints and channels come from the data."""
 
-    frames: int = Field(120, ge=1)  # frames of a clip after resampling
+    frames: int = Field(120, ge=1, le=100_000)  # frames of a clip after resampling
     patch: int = Field(4, ge=1)  # frames in one token
-    width: int = Field(256, ge=1)
-    depth: int = Field(8, ge=1)
+    width: Width = 256
+    depth: Depth = 8
     heads: int = Field(8, ge=1)
 
     @model_validator(mode="after")

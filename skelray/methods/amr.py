@@ -31,6 +31,7 @@ from skelray.layers.patch import Positions, motion, patchify, standardise, table
 from skelray.layers.reconstruct import Reconstruction, reconstruction
 from skelray.layers.transformer import mlp, xavier
 from skelray.method import Method, MethodConfig
+from skelray.schema import Depth
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -50,7 +51,7 @@ class AMRConfig(MethodConfig):
     normalise: Literal["cell", "axis", "none"] = "cell"  # targets: within a large patch, each axis within a clip, not
     masking: Literal["uniform", "motion"] = "uniform"
     tau: float = Field(0.80, gt=0)  # temperature, where masking follows motion
-    decoder_depth: int = Field(5, ge=1)
+    decoder_depth: Depth = 5
     self_attention: bool = False  # True: queries also read each other (the paper's costlier variant)
 
     @model_validator(mode="after")

@@ -38,6 +38,7 @@ from skelray.layers.patch import motion, patchify
 from skelray.layers.rows import covariance_penalty, variance_hinge
 from skelray.layers.transformer import Transformer, xavier
 from skelray.method import Method, MethodConfig
+from skelray.schema import Depth, Width
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -50,16 +51,16 @@ class GFPConfig(MethodConfig):
     without: int | None = Field(None, ge=0)  # the kernel to leave out, 0 the shortest (the paper's ablation)
     global_level: bool = True  # one more target for a whole body
     decoder_input: Literal["cascade", "fresh"] = "cascade"  # a level pools the level before it, or the decoder's input
-    level_depth: int = Field(1, ge=1)  # transformer blocks of each level
-    projector_depth: int = Field(3, ge=1)  # linear layers
+    level_depth: Depth = 1  # transformer blocks of each level
+    projector_depth: Depth = 3  # linear layers
     tgn_input: Literal["motion", "joint", "masked_joint"] = "motion"  # of the target generation network
     tgn_motion: Literal["patch", "frame"] = "patch"  # between patches, or between frames
     tgn_window: Literal["mean", "flatten"] = "mean"  # how a window becomes numbers; the global level always flattens
-    tgn_depth: int = Field(3, ge=1)  # linear layers
-    local_hidden: int = Field(512, ge=1)  # of the target generation network
-    global_hidden: int = Field(2048, ge=1)
-    local_width: int = Field(512, ge=1)  # numbers in a target
-    global_width: int = Field(2048, ge=1)
+    tgn_depth: Depth = 3  # linear layers
+    local_hidden: Width = 512  # of the target generation network
+    global_hidden: Width = 2048
+    local_width: Width = 512  # numbers in a target
+    global_width: Width = 2048
     prediction_weight: float = Field(5.0, ge=0)
     covariance_weight: float = Field(5.0, ge=0)
     variance_weight: float = Field(1.0, ge=0)

@@ -30,6 +30,7 @@ from skelray.layers.encoder import Encoder
 from skelray.layers.patch import motion, patchify, standardise
 from skelray.layers.reconstruct import Normalise, Reconstruction, reconstruction
 from skelray.method import Method, MethodConfig
+from skelray.schema import Depth
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -39,7 +40,7 @@ class MAMPConfig(MethodConfig):
     mask_ratio: float = Field(0.9, gt=0, lt=1)
     tau: float = Field(0.80, ge=0)  # lower: masking follows motion more closely; 0: uniform masking
     stride: int = Field(1, ge=1)  # frames between the two ends of a motion vector
-    decoder_depth: int = Field(5, ge=1)
+    decoder_depth: Depth = 5
     normalise: bool = True  # standardise each target cell; False: predict metres
 
     @model_validator(mode="after")

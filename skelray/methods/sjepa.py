@@ -38,6 +38,7 @@ from skelray.layers.encoder import Encoder, gather
 from skelray.layers.patch import patchify
 from skelray.layers.rows import mean_row
 from skelray.method import Method, MethodConfig
+from skelray.schema import Depth
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -58,7 +59,7 @@ class SJEPAConfig(MethodConfig):
     centre_over: Literal["hidden", "all"] = "hidden"  # target tokens that the centre is a mean of
     ema: bool = True  # False: the teacher is the student of the step before (the paper's "no EMA update")
     lifetimes: float = Field(9.36, ge=0)  # how often training renews the teacher; 0: it stays as it was drawn
-    decoder_depth: int = Field(5, ge=1)  # of the predictor
+    decoder_depth: Depth = 5  # of the predictor
 
     def refuse_stream(self, stream: str) -> None:
         """Raise ValueError where a view would turn or shift what are no joints."""

@@ -27,6 +27,7 @@ from skelray.layers.encoder import Encoder
 from skelray.layers.patch import patchify, standardise
 from skelray.layers.reconstruct import Normalise, Reconstruction, reconstruction
 from skelray.method import Method, MethodConfig
+from skelray.schema import Depth
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -34,7 +35,7 @@ from skelray.trainable import Losses
 class SkeletonMAEConfig(MethodConfig):
     name: Literal["skeletonmae"] = "skeletonmae"
     mask_ratio: float = Field(0.9, gt=0, lt=1)
-    decoder_depth: int = Field(5, ge=1)
+    decoder_depth: Depth = 5
     normalise: bool = True  # standardise each target cell; False: predict metres
 
 

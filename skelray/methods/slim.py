@@ -41,6 +41,7 @@ from skelray.layers.encoder import must_divide
 from skelray.layers.prototypes import TwoHeads
 from skelray.layers.rows import koleo
 from skelray.method import Method, MethodConfig
+from skelray.schema import Depth, Width
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -71,10 +72,10 @@ class SLiMConfig(MethodConfig):
     masking: tubes.Kind = "stm"
     tube_minimum: float = Field(8.0, gt=0)  # tokens, in a global view; in proportion to the frames of others
     tube_maximum: float = Field(100.0, gt=0)
-    prototypes: int = Field(65_536, ge=2)
-    head_width: int = Field(2048, ge=1)
-    bottleneck: int = Field(256, ge=1)
-    head_depth: int = Field(3, ge=1)
+    prototypes: int = Field(65_536, ge=2, le=2**24)
+    head_width: Width = 2048
+    bottleneck: Width = 256
+    head_depth: Depth = 3
     separate_heads: bool = True
     balance: Literal["sinkhorn", "centring"] = "sinkhorn"
     sinkhorn_iterations: int = Field(3, ge=1)

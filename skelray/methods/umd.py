@@ -34,6 +34,7 @@ from skelray.layers.compare import hidden_error
 from skelray.layers.patch import patchify, unpatchify
 from skelray.layers.registers import TimedDecoder, TimedEncoder
 from skelray.method import Method, MethodConfig
+from skelray.schema import Depth, Width
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -49,8 +50,8 @@ class UMDConfig(MethodConfig):
     diffusion_steps: int = Field(1000, ge=1, le=100_000)
     eps_weight: float = Field(1.0, ge=0)  # within the noised half
     x0_weight: float = Field(1.0, ge=0)
-    decoder_depth: int = Field(4, ge=1)
-    registers: int = Field(4, ge=1)
+    decoder_depth: Depth = 4
+    registers: Width = 4
     register_spread: float = Field(0.0, ge=0)  # standard deviation at the start; 0: they stay equal for ever
     adaln: bool = True  # False: a time token in each block
 

@@ -17,7 +17,7 @@ from skelray.method import Method
 from skelray.rng import generator
 from skelray.show import recorded
 from skelray.show.scene import RATE
-from skelray.weights import exported, folder
+from skelray.weights import exported, folder, tensors
 from skelray.weights.folder import Weights
 
 
@@ -68,7 +68,7 @@ def weights(path: Path) -> Weights:
 
 def untrained(name: str, clips: Store) -> Method:
     """A method by name in its paper's configuration, never trained. Raises BadInput."""
-    return folder.built(methods.load(name).Config(name=name), clips.skeleton)
+    return tensors.built(methods.load(name).Config(name=name), clips.skeleton)
 
 
 def refuse_layout(found: Weights, clips: Store) -> None:

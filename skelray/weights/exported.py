@@ -12,6 +12,7 @@ from skelray.skeletons import Skeleton
 from skelray.weights import folder
 from skelray.weights.card import Origin
 from skelray.weights.folder import Weights
+from skelray.weights.tensors import filled
 
 SIDES = {
     "train": "training side without its validation clips",
@@ -42,6 +43,8 @@ def trained(source: Path, layout: str | None) -> Weights:
     """The weights of a trial's newest checkpoint, as `skelray train --folder` or a sweep left it. Raises BadInput."""
     state = checkpoint.latest(source)
     if state is None:
+        if torn := checkpoint.steps(source):
+            raise BadInput(f"none of the {len(torn)} checkpoints in {source} is whole; copy it again, or train again")
         raise BadInput(
             f"{source} holds no checkpoint; a sweep keeps them in runs/NAME/trials/TRIAL, "
             "and `skelray train` in its --folder"
@@ -57,24 +60,29 @@ def trained(source: Path, layout: str | None) -> Weights:
             metrics=measured(source, state),
             trial=trial,
         )
-        config = folder.config_of(trial["method"], str(source))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{source} holds a checkpoint of something other than a trial ({error})") from None
+        config, tensors = folder.config_of(trial["method"], str(source)), dict(state["model"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = str(error).replace("\n", " ")
+        raise BadInput(f"{source} holds a checkpoint of something other than a trial ({why})") from None
     skeleton = skeletons.layout(layout) if layout else stored(trial["data"]["store"], identity["store"])
-    method = folder.built(config, skeleton)
-    parts = folder.parts_of(method)
-    folder.fill(method, state["model"], parts, str(source))
+    method = filled(config, skeleton, tensors, str(source))
     where = f"measured or followed in training, on {trial['data']['store']} {identity['store'][:12]}"
-    buffers = {name: where for name, _ in method.named_buffers() if name in state["model"]}
-    return Weights(method, skeleton, origin, parts, buffers)
+    buffers = {name: where for name, _ in method.named_buffers() if name in tensors}
+    return Weights(method, skeleton, origin, folder.parts_of(method), buffers)
 
 
 def measured(source: Path, state: dict[str, Any]) -> dict[str, float]:
     """The last metrics of a trial, and those of its test where it is a final that ended."""
     found, final = dict(state["metrics"]), source / "final.json"
     if final.exists():
-        said = json.loads(final.read_text())
-        found |= said["metrics"] if said["identity"] == state["identity"] else {}
+        try:
+            said = json.loads(final.read_bytes())
+            told = {name: float(value) for name, value in said["metrics"].items()}
+            found |= told if said["identity"] == state["identity"] else {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadInput(
+                f"{final} is not what a final wrote; delete it to go on without its test ({error})"
+            ) from None
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 

@@ -20,11 +20,12 @@ from skelray.atomic import flush
 from skelray.checkpoint import digest
 from skelray.errors import BadInput
 from skelray.method import Method, MethodConfig
-from skelray.rng import generator, seed_for
+from skelray.rng import generator
 from skelray.schema import Strict, problems
 from skelray.skeletons import Skeleton
 from skelray.weights import card
 from skelray.weights.card import Origin
+from skelray.weights.tensors import filled
 
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -58,13 +59,6 @@ def parts_of(method: Method) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.partition(".")[0] for name in method.state_dict()))
 
 
-def built(config: MethodConfig, skeleton: Skeleton, seed: int = 0) -> Method:
-    """A method in eval mode with weights that have not been trained; the same ones every time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(seed, "init"))
-        return methods.load(config.name)(config, skeleton).eval()
-
-
 def config_of(fields: dict[str, Any], where: str) -> MethodConfig:
     """A method's config from JSON. Raises BadInput that names the field and begins with `where`."""
     cls = methods.load(str(fields.get("name"))).Config
@@ -95,37 +89,9 @@ def read(folder: Path) -> Weights:
         raise BadInput(f"{folder / CONFIG} does not describe weights: {f'{key}: ' if key else ''}{text}") from None
     except (OSError, UnicodeDecodeError, SafetensorError) as error:
         raise BadInput(f"{folder} holds no weights that can be read: {error}") from None
-    method = built(config_of(said.method, f"{folder / CONFIG}: method"), said.skeleton)
-    fill(method, tensors, said.parts, str(folder / MODEL))
+    config = config_of(said.method, f"{folder / CONFIG}: method")
+    method = filled(config, said.skeleton, tensors, str(folder / MODEL), said.parts)
     return Weights(method, said.skeleton, said.origin, said.parts, said.buffers)
-
-
-def fill(method: Method, tensors: dict[str, Tensor], parts: tuple[str, ...], where: str) -> None:
-    """Put tensors into the named parts of a method. Raises BadInput that lists what lacks, is too much or amiss."""
-    due = {name: each for name, each in method.state_dict().items() if name.partition(".")[0] in parts}
-    refuse_differences(where, due.keys() - tensors.keys(), tensors.keys() - due.keys())
-    wrong = [
-        f"{name} is {size(tensors[name])} where {size(each)} is due"
-        for name, each in due.items()
-        if tensors[name].shape != each.shape
-    ]
-    if wrong:
-        raise BadInput(f"{where} does not fit its {method.cfg.name}: {', '.join(wrong)}")
-    method.load_state_dict(tensors, strict=False)
-
-
-def refuse_differences(where: str, missing: set[str], unknown: set[str]) -> None:
-    """Raise BadInput that lists missing and unknown names, unless there are none."""
-    told = [
-        f"{what}: {', '.join(sorted(names))}" for what, names in (("missing", missing), ("unknown", unknown)) if names
-    ]
-    if told:
-        raise BadInput(f"{where} does not have the tensors that are due; {'; '.join(told)}")
-
-
-def size(tensor: Tensor) -> str:
-    """768 x 256."""
-    return " x ".join(map(str, tensor.shape)) or "one number"
 
 
 def write(weights: Weights, out: Path, *, force: bool = False) -> None:

@@ -16,7 +16,8 @@ from skelray.errors import BadInput, near
 from skelray.skeletons import Skeleton
 from skelray.weights import folder
 from skelray.weights.card import Origin
-from skelray.weights.folder import Weights, size
+from skelray.weights.folder import Weights
+from skelray.weights.tensors import filled, planned, refuse_differences, size
 
 LAYOUTS = beside.facts(__file__, "layouts.json")
 
@@ -52,15 +53,15 @@ def import_(
     found = bare(content_of(file), layout, file)
     names = expected(found, layout)
     aside = {key for key in found if any(re.fullmatch(pattern, key) for pattern in layout.get("aside", []))}
-    folder.refuse_differences(str(file), names.keys() - found.keys(), found.keys() - names.keys() - aside)
+    refuse_differences(str(file), names.keys() - found.keys(), found.keys() - names.keys() - aside)
     fields, joints = fields_of(found, layout, skeleton, frames, file)
     fields["encoder"]["heads"] = heads
-    made = folder.built(folder.config_of({"name": method, **fields}, str(file)), joints)
+    config = folder.config_of({"name": method, **fields}, str(file))
 
-    tensors = translated(found, names, made.state_dict(), file)
+    tensors = translated(found, names, planned(config, joints), file)
     buffers = given(layout, statistics, tensors)
     parts = tuple(dict.fromkeys(name.partition(".")[0] for name in tensors))
-    folder.fill(made, tensors, parts, str(file))
+    made = filled(config, joints, tensors, str(file), parts)
     origin = Origin(file=file.name, sha256=digest(file), layout=layout["origin"], aside=tuple(sorted(aside)))
     weights = Weights(made, joints, origin, parts, buffers)
     folder.write(weights, out, force=force)
