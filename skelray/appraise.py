@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from skelray import atomic, encoder, evaluate, measure
+from skelray import atomic, encoder, evaluate, measure, resume
+from skelray.data import splits
 from skelray.encoder import Bench
 from skelray.errors import BadInput
 from skelray.evaluate import kept
@@ -20,6 +21,7 @@ from skelray.train import Diverged
 from skelray.weights import named
 
 FILE, LEDGER = "evaluation.json", "test_ledger.jsonl"
+UNFINISHED = "unfinished.jsonl"  # what a stopped evaluation had measured: the same command takes it over
 
 
 @dataclass(frozen=True)
@@ -81,25 +83,47 @@ def _measured(
     case = bench.case
     encoder.refuse_unfit(case, cfg)
     parts, seconds = dict[str, Outcome](), dict[str, float]()
-    failed = ""
+    progress, failed = resume.Kept(out / UNFINISHED), ""
+    known = progress.known()
     for protocol in cfg.protocols:
-        start = time.perf_counter()
-        try:
-            parts[protocol] = evaluate.measure(protocol, case, getattr(cfg, protocol))
-        except Diverged as error:
-            failed = f"{name}: {protocol} cannot be measured: {error}"
-            break
-        seconds[protocol] = time.perf_counter() - start
+        settings = getattr(cfg, protocol)
+        key = encoder.identity(bench, protocol, settings.model_dump(mode="json"))
+        if (before := known.get(key)) is None:
+            start = time.perf_counter()
+            try:
+                fresh = evaluate.measure(protocol, case, settings)
+            except Diverged as error:
+                failed = f"{name}: {protocol} cannot be measured: {error}"
+                break
+            before = {"seconds": time.perf_counter() - start, "outcome": kept.plain(fresh)}
+            noted(progress, key, before)
+        parts[protocol], seconds[protocol] = kept.outcome(before["outcome"]), before["seconds"]
     if failed and not parts:
         raise BadInput(failed)
     found = Appraisal(parts, seconds, described(name, bench, case, cfg, test))
     try:
         write(out, found, case)
     except OSError as error:
-        raise BadInput(f"--out {out} cannot be written: {error.strerror or error}") from None
+        raise unwritten(out, error) from None
+    progress.forget()
     if failed:
         raise BadInput(f"{failed}; {out / FILE} has what was measured before: {', '.join(parts)}")
     return found
+
+
+def noted(progress: resume.Kept, key: str, found: dict[str, Any]) -> None:
+    """Keep what a protocol found for the same command, if this one is stopped before the last. Raises BadInput."""
+    try:
+        progress.add(key, found)
+    except OSError as error:
+        raise unwritten(progress.path.parent, error) from None
+
+
+def unwritten(out: Path, error: OSError) -> BadInput:
+    """What to tell of a full disk."""
+    return BadInput(
+        f"--out {out} cannot be written: {error.strerror or error}; the same command goes on from {UNFINISHED}"
+    )
 
 
 def described(name: str, bench: Bench, case: Case, cfg: EvaluateConfig, test: bool) -> dict[str, Any]:
@@ -111,11 +135,17 @@ def described(name: str, bench: Bench, case: Case, cfg: EvaluateConfig, test: bo
         "store": {"name": bench.target.name, "fingerprint": opened.fingerprint, "own_split": bench.own_split},
         "side": "test" if test else "val",
         "met_in_pretraining": encoder.met(bench, case),
-        "clips": {"training": len(case.training), "scored": len(case.side.standard if test else case.selection.val)},
+        "clips": {"training": len(case.training), "scored": clips_scored(bench, test)},
         "config": {key: asked[key] for key in ("size", *cfg.protocols)},
         "seed": case.seed,
         "threads": torch.get_num_threads(),
     }
+
+
+def clips_scored(bench: Bench, test: bool) -> int:
+    """How many clips were told; counts test clips without opening the side again."""
+    where = bench.target
+    return splits.sizes(where.store, where.split)[1] if test else len(bench.case.selection.val)
 
 
 def write(out: Path, found: Appraisal, case: Case) -> None:

@@ -1,17 +1,21 @@
 """An encoder on a store, ready for every protocol: found by its name, its clips split, joints mapped, test closed."""
 
+import hashlib
+import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from skelray import evaluate, measure
+from skelray import evaluate, measure, resume
 from skelray.data import folds, locate, mapping, splits, store
 from skelray.data.clip import UNKNOWN
 from skelray.data.config import DataConfig, Stream
@@ -25,6 +29,7 @@ from skelray.weights.exported import SIDES
 from skelray.weights.folder import Weights
 from skelray.weights.named import Named
 
+TAKEN = {"sweep.yaml": "a sweep", "model.safetensors": "weights", "step-*": "a trial", "MLmodel": "a model"}
 LABEL_FREE = {"signals", "generation"}  # protocols that no class is needed for
 
 
@@ -149,6 +154,17 @@ def met(each: Bench, case: Case) -> int:
     return count
 
 
+def identity(each: Bench, *more: Any) -> str:
+    """Everything that numbers of an encoder on a store depend on, and `more` of it (JSON), in one word."""
+    case = each.case
+    told = [
+        each.encoder.sha256, each.encoder.weights.skeleton.model_dump(mode="json"), each.target.name,
+        each.target.store.fingerprint, case.pool.stream, case.seed, case.size, case.open_test is not None,
+        case.selection.val.tolist(), str(case.pool.device), torch.get_num_threads(), version("skelray"), *more,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
 def refuse_unfit(case: Case, cfg: EvaluateConfig) -> None:
     """Raise BadInput, before anything is measured, for a protocol that could not measure the case."""
     measure.refuse_unable(case.method, cfg, case.pool)
@@ -161,17 +177,26 @@ def refuse_unfit(case: Case, cfg: EvaluateConfig) -> None:
 def written_to(out: Path, ledger: Path | None) -> Iterator[None]:
     """A folder for what is found inside; where nothing came into it, it goes again, with what was made above it.
 
-    Raises BadInput unless files can be written there, and lines to a ledger.
+    Raises BadInput unless files can be written there, and lines to a ledger, and while another process writes there.
     """
+    _refuse_taken(out)
     _refuse_ledger(ledger)
     lacking = [each for each in (out, *out.parents) if not os.path.exists(each)]  # never raises
     try:
         _make(out)
-        yield
+        with resume.alone(out, f"another process writes to {out}; wait for it, or choose another --out"):
+            yield
     finally:
         with suppress(OSError):  # the first that is not empty keeps those above it
             for each in lacking:
                 each.rmdir()
+
+
+def _refuse_taken(out: Path) -> None:
+    """A sweep's results have a ledger of the same name, and folders of weights are known by what lies in them."""
+    for pattern, what in TAKEN.items():
+        if any(out.glob(pattern)):
+            raise BadInput(f"--out {out} is the folder of {what}; choose one of its own")
 
 
 def _make(out: Path) -> None:

@@ -4,18 +4,16 @@ Every pair is checked before anything is measured. What a protocol fits, it fits
 Beside each encoder stands its floor: the same encoder untrained. What training brings is what lies above it.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from skelray import atomic, encoder, evaluate, measure
+from skelray import atomic, encoder, evaluate, measure, resume
 from skelray.encoder import Bench, Target
 from skelray.errors import BadInput
 from skelray.measure import EvaluateConfig
@@ -59,12 +57,13 @@ def run(
         asked = list(pairs(sources, targets, cfg, floor, test, out, device, seed))
         for each in asked:
             encoder.refuse_unfit(each.bench.case, cfg)
-        rows, known = [], measured_before(out)
+        rows, kept = list[Row](), resume.Kept(out / UNFINISHED) if out is not None else None
+        known = kept.known() if kept else {}
         for each in asked:
-            key = identity(each, cfg)
+            key = encoder.identity(each.bench, cfg.model_dump(mode="json"), each.source, each.floor)
             if (found := known.get(key)) is None:
                 found = row(each, cfg)
-                keep(out, key, found)
+                keep(kept, key, found)
             rows.append(found)
             told(found)
         if out is not None:
@@ -140,40 +139,14 @@ def row(pair: Pair, cfg: EvaluateConfig) -> Row:
     }
 
 
-def identity(pair: Pair, cfg: EvaluateConfig) -> str:
-    """Everything that the numbers of a pair depend on, in one word."""
-    each, case = pair.bench, pair.bench.case
-    told = [
-        pair.source, pair.floor, each.encoder.sha256, each.encoder.weights.skeleton.joints, each.target.name,
-        each.target.store.fingerprint, cfg.model_dump(mode="json"), case.seed, case.open_test is not None,
-        case.selection.val.tolist(), str(case.pool.device), torch.get_num_threads(), version("skelray"),
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def keep(out: Path | None, key: str, found: Row) -> None:
+def keep(kept: resume.Kept | None, key: str, found: Row) -> None:
     """Add a row to those that the same command takes over if it is stopped before the last. Raises BadInput."""
-    if out is None:
+    if kept is None:
         return
     try:
-        with (out / UNFINISHED).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, "row": found}) + "\n")
+        kept.add(key, found)
     except OSError as error:
-        raise BadInput(f"--out {out} cannot be written: {error.strerror}") from None
-
-
-def measured_before(out: Path | None) -> dict[str, Row]:
-    """The rows that a stopped transfer left; a line that was cut short is none."""
-    found = dict[str, Row]()
-    if out is None or not (out / UNFINISHED).is_file():
-        return found
-    for line in (out / UNFINISHED).read_bytes().splitlines():
-        try:
-            entry = json.loads(line)
-            found[entry["key"]] = entry["row"]
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
+        raise BadInput(f"--out {kept.path.parent} cannot be written: {error.strerror}") from None
 
 
 def named_in_table(each: Row) -> str:
@@ -207,7 +180,7 @@ def write(out: Path, rows: Sequence[Row]) -> None:
         raise BadInput(
             f"--out {out} cannot be written: {error.strerror or error}; the same command goes on from {UNFINISHED}"
         ) from None
-    (out / UNFINISHED).unlink(missing_ok=True)
+    resume.Kept(out / UNFINISHED).forget()
 
 
 def _write(out: Path, rows: Sequence[Row]) -> None:

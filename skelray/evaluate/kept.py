@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from skelray import atomic
 from skelray.data.store import Store
-from skelray.evaluate.case import Outcome, Point
+from skelray.evaluate.case import Outcome, Point, Predictions
 
 FILE, CURVES = "predictions.json", "curves.json"
 
@@ -27,6 +29,24 @@ def save(folder: Path, found: Outcome, store: Store) -> None:
     for name, content in {FILE: columns, **({CURVES: found.curves} if found.curves else {})}.items():
         with atomic.whole(folder / name) as unfinished:
             unfinished.write_text(json.dumps(content))
+
+
+def plain(found: Outcome) -> dict[str, Any]:
+    """All that was found, as JSON; `outcome` brings it back."""
+    told = {
+        metric: {"clips": each.clips.tolist(), "label": each.label.tolist(), "predicted": each.predicted.tolist()}
+        for metric, each in found.predictions.items()
+    }
+    return {"metrics": dict(found.metrics), "predictions": told, "curves": dict(found.curves)}
+
+
+def outcome(said: dict[str, Any]) -> Outcome:
+    """What `plain` wrote."""
+    told = {
+        metric: Predictions(**{name: np.array(values, np.int64) for name, values in each.items()})
+        for metric, each in said["predictions"].items()
+    }
+    return Outcome(said["metrics"], told, said["curves"])
 
 
 def load(folder: Path) -> dict[str, dict[str, list[Any]]]:

@@ -1,11 +1,11 @@
 """Where a sweep keeps what it makes, and who may work there."""
 
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from skelray import resume
 from skelray.errors import BadInput
 
 
@@ -50,14 +50,10 @@ class Places:
         """Hold the sweep for this process; a killed one holds nothing. Raises BadInput when another works on it."""
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            lock = (self.runs / "lock").open("w")
+            held = ExitStack()
+            busy = f"another process works on {self.runs}; wait for it, or choose another --name"
+            held.enter_context(resume.alone(self.runs / "lock", busy))
         except OSError as error:
             raise BadInput(f"{self.runs} cannot be written ({error.strerror}); choose another --results") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise BadInput(
-                    f"another process works on {self.runs}; wait for it, or choose another --name"
-                ) from error
+        with held:
             yield
