@@ -1,11 +1,16 @@
-"""The ledger of the test side, a JSON line an opening, as whoever opened it wrote it down: its lines again, checked."""
+"""The ledger of the test side, a JSON line an opening: written before anything is read, and read again, checked."""
 
+import fcntl
 import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from skelray import atomic
 from skelray.errors import BadInput
 
 FILE = "test_ledger.jsonl"  # in the folder of whoever reads the test side
@@ -26,6 +31,29 @@ class Opening(BaseModel):
     config: str | None = None
 
 
+def append(path: Path, entry: Mapping[str, Any]) -> None:
+    """Add a line, which the disk holds when this returns; finals that run at once take turns. Raises OSError.
+
+    A last line that a kill cut short is no opening and would spoil every later one: it goes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
+    with path.open("ab+") as file:
+        with suppress(OSError):  # a file system without locks; a line is one write
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        whole, end, rest = file.read().rpartition(b"\n")
+        if rest and _is_opening(rest):  # whole, but for its end
+            file.write(b"\n")
+        elif rest:
+            file.truncate(len(whole) + len(end))
+        file.write(json.dumps(dict(entry)).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        atomic.flush(path.parent)
+
+
 def read(path: Path) -> list[dict[str, Any]]:
     """The lines of a ledger; [] where there is none. Raises BadInput, naming the line, on one that is no opening.
 
@@ -38,10 +66,15 @@ def read(path: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from error
     found = [_opening(line, f"{path}:{number}") for number, line in enumerate(whole.split(b"\n") if whole else [], 1)]
+    return [*found, _opening(rest, "")] if _is_opening(rest) else found  # whole, but for its end
+
+
+def _is_opening(line: bytes) -> bool:
     try:
-        return [*found, _opening(rest, "")] if rest else found  # whole, but for its end: an editor's doing
+        _opening(line, "")
     except BadInput:
-        return found
+        return False
+    return True
 
 
 def _opening(line: bytes, where: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The ledger of the test side, read: every line or none, and a line that is no opening is named."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -55,3 +56,33 @@ def test_a_ledger_that_is_no_file_is_told(tmp_path):
     (tmp_path / ledger.FILE).mkdir()
     with pytest.raises(BadInput, match=r"test_ledger\.jsonl cannot be read: Is a directory"):
         ledger.read(tmp_path / ledger.FILE)
+
+
+@pytest.mark.parametrize("torn", [b'{"who": "amr-0', b'{"who": "caf\xc3', b"{", b'{"who": "a", "clips": 3'])
+def test_what_a_kill_cut_short_does_not_spoil_the_next_line(tmp_path, torn):
+    path = tmp_path / ledger.FILE
+    path.write_bytes(WHOLE + torn)
+    ledger.append(path, LINE | {"who": "amr-000-seed-2"})
+    assert [line["who"] for line in ledger.read(path)] == ["amr-000-seed-1", "amr-000-seed-2"]
+    assert path.read_bytes().endswith(b"\n")
+
+
+def test_an_opening_that_lacks_its_end_alone_stays_when_another_follows(tmp_path):
+    path = tmp_path / ledger.FILE
+    path.write_bytes(WHOLE.strip())
+    ledger.append(path, LINE)
+    assert path.read_bytes() == WHOLE * 2
+
+
+def test_a_line_that_is_none_and_has_its_end_is_not_taken_away(tmp_path):
+    path = tmp_path / ledger.FILE
+    path.write_bytes(b"edited\n")
+    ledger.append(path, LINE)
+    assert path.read_bytes() == b"edited\n" + WHOLE
+
+
+def test_writers_at_once_lose_no_line(tmp_path):
+    path = tmp_path / "results" / ledger.FILE
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(lambda number: ledger.append(path, LINE | {"who": str(number)}), range(64)))
+    assert sorted(int(line["who"]) for line in ledger.read(path)) == list(range(64))

@@ -4,7 +4,6 @@ Everything a sweep selects on comes from `select` (or `skelray.data.folds`), whi
 test side. A trial reaches the test side through `open_test` alone, and each opening is written down in a ledger.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from skelray.data import held_out
 from skelray.data.clip import TRAIN, UNKNOWN
 from skelray.data.store import Store
 from skelray.errors import BadInput, near
+from skelray.ledger import append
 from skelray.rng import seed_for
 
 Indices = NDArray[np.int64]
@@ -127,9 +127,7 @@ def open_test(
     entry = {"who": reader, "when": time.time(), "store": store.name, "fingerprint": store.fingerprint}
     entry |= {"split": split, "clips": len(standard), "clean": len(clean), **(about or {})}
     try:
-        ledger.parent.mkdir(parents=True, exist_ok=True)
-        with ledger.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        append(ledger, entry)
     except OSError as error:
         raise BadInput(f"the test side stays closed: {ledger} cannot be written: {error.strerror}") from error
     return TestSide(standard, clean, _SEAL)
