@@ -116,7 +116,7 @@ def noted(progress: resume.Kept, key: str, found: dict[str, Any]) -> None:
     try:
         progress.add(key, found)
     except OSError as error:
-        raise unwritten(progress.path.parent, error) from None
+        raise BadInput(f"--out {progress.path.parent} cannot be written: {error.strerror}") from None
 
 
 def unwritten(out: Path, error: OSError) -> BadInput:

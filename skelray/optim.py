@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from skelray.schema import Strict
 from skelray.trainable import Trainable
 
+FASTEST = 1e30  # a learning rate beyond which a step is no number that float32 holds
+
 
 class OptimConfig(Strict):
     """Defaults: the recipe of the MAE family on skeletons (MAMP's code), with tables left undecayed."""
 
     kind: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(1e-3, gt=0)  # the peak, for the whole batch whatever its size
+    lr: float = Field(1e-3, gt=0, le=FASTEST)  # the peak, for the whole batch whatever its size
     floor: float = Field(0.5, ge=0, le=1)  # share of lr where the cosine ends (MAMP: 5e-4 of 1e-3)
     warmup: float = Field(0.05, ge=0, lt=1)  # share of training with a linearly rising rate
     betas: tuple[float, float] = (0.9, 0.95)  # adamw

@@ -64,6 +64,10 @@ def test_one_of_two_subjects_can_be_held_out(trained, clips, five_joints, tmp_pa
     (["--split", ""], 'cannot be split by ""'),
     (["--threads", "999999999999"], "--threads"),
     (["--set", "linear.epochs=0"], "linear.epochs"),
+    (["--set", "linear.lr=[1e300]"], "learning rates above 0, at most 1e+30"),
+    (["--protocol", "knn,robustness", *(word for name in (
+        "dropped_frames", "frame_rate_divisor", "occluded", "joint_noise_metres", "view_degrees",
+    ) for word in ("--set", f"robustness.{name}=[]"))], "robustness: nothing that is asked for can be done"),
 ])  # fmt: skip
 def test_what_is_no_value_is_refused(trained, stored, tmp_path, capsys, words, due):
     assert skelray("evaluate", trained, stored, *words, "--out", tmp_path / "out") == 2

@@ -25,7 +25,7 @@ from skelray.evaluate.features import mean_of_present, pooled
 from skelray.evaluate.look import Look
 from skelray.layers.drop import spread
 from skelray.method import Method
-from skelray.optim import OptimConfig
+from skelray.optim import FASTEST, OptimConfig
 from skelray.rng import seed_for
 from skelray.skeletons import Skeleton
 from skelray.train import TrainConfig, train
@@ -39,7 +39,7 @@ class Recipe(Look):
 
     epochs: int = Field(100, ge=1)
     batch: int = Field(48, ge=2)  # clips; all of them where there are fewer
-    lr: float = Field(3e-4, gt=0)  # the peak, of the head and of the encoder's last norm
+    lr: float = Field(3e-4, gt=0, le=FASTEST)  # the peak, of the head and of the encoder's last norm
     floor: float = Field(1 / 30, ge=0, le=1)  # share of lr where the cosine ends: 1e-5
     warmup: Share = 0.05  # share of training: 5 of 100 epochs
     betas: tuple[Share, Share] = (0.9, 0.999)

@@ -27,7 +27,7 @@ from skelray.evaluate import frozen
 from skelray.evaluate.case import Case, Outcome
 from skelray.evaluate.features import Encode, Labelled, extract, of_clips
 from skelray.evaluate.look import Look
-from skelray.optim import OptimConfig
+from skelray.optim import FASTEST, OptimConfig
 from skelray.rng import generator, seed_for
 from skelray.schema import Strict
 from skelray.train import TrainConfig, train
@@ -46,8 +46,10 @@ class Recipe(Strict):
     @field_validator("lr")
     @classmethod
     def grid_is_a_grid(cls, lr: tuple[float, ...]) -> tuple[float, ...]:
-        if not lr or min(lr) <= 0 or len(set(lr)) < len(lr):
-            raise ValueError(f"lr {list(lr)} must list one or more different learning rates above 0")
+        if not lr or min(lr) <= 0 or max(lr) > FASTEST or len(set(lr)) < len(lr):
+            raise ValueError(
+                f"lr {list(lr)} must list one or more different learning rates above 0, at most {FASTEST:g}"
+            )
         return lr
 
 

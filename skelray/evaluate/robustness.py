@@ -15,13 +15,14 @@ from torch import Tensor
 
 from skelray.data import corrupt, facts
 from skelray.data.corrupt import Held
-from skelray.data.loader import Change
+from skelray.data.loader import Change, Pool
 from skelray.data.splits import Indices
 from skelray.errors import BadInput
 from skelray.evaluate import frozen, linear
 from skelray.evaluate.case import Case, Outcome, Point
 from skelray.evaluate.features import Labelled, extract
 from skelray.evaluate.linear import Recipe
+from skelray.method import Method
 from skelray.rng import generator
 from skelray.schema import Strict
 
@@ -60,6 +61,16 @@ def names(cfg: Config) -> list[str]:
     return ["robustness", *(f"robustness_{name}" for name in curves)]
 
 
+def refuse(method: Method, pool: Pool, cfg: Config) -> None:
+    """Raise BadInput where nothing that is asked for can be done to the clips."""
+    with warnings.catch_warnings(record=True) as told:  # what is left out is told when the rest is measured
+        asked = corruptions(pool, 0, cfg)
+    if not asked:
+        for each in told:
+            warnings.warn(each.message, stacklevel=2)
+        raise BadInput(f"robustness: nothing that is asked for can be done to the clips of {pool.store.name}")
+
+
 def fewest(case: Case) -> Indices:
     """The clips that the probe's learning rate is chosen with."""
     return linear.fewest(case)
@@ -67,9 +78,8 @@ def fewest(case: Case) -> Indices:
 
 def measure(case: Case, cfg: Config) -> Outcome:
     """A curve for each corruption that the data can serve. Raises BadInput where that is none of them, Diverged."""
-    asked = corruptions(case, cfg)
-    if not asked:
-        raise BadInput(f"robustness: nothing that is asked for can be done to the clips of {case.pool.store.name}")
+    refuse(case.method, case.pool, cfg)
+    asked = corruptions(case.pool, case.seed, cfg)
     known, settled = frozen.settled(linear, case, cfg.linear)
     heads = linear.fit(known, settled, seed=case.seed)
     with case.scored() as clips, case.evaluating():
@@ -88,9 +98,8 @@ def measure(case: Case, cfg: Config) -> Outcome:
     return Outcome(metrics | {f"robustness_{name}": mean for name, mean in means.items()}, curves=curves)
 
 
-def corruptions(case: Case, cfg: Config) -> dict[str, Levels]:
+def corruptions(pool: Pool, seed: int, cfg: Config) -> dict[str, Levels]:
     """What is done to the clips, by curve and level. What the data cannot serve is left out with a warning."""
-    pool, seed = case.pool, case.seed
     skeleton = pool.skeleton
     metres, parts = facts.aside(pool.store)["units"] == "metres", skeleton.parts
     found: dict[str, Levels] = {

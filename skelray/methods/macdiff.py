@@ -39,7 +39,6 @@ from skelray.layers.patch import patchify, unpatchify
 from skelray.layers.standard import Standard
 from skelray.method import Method, MethodConfig
 from skelray.precision import exact
-from skelray.schema import Depth
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -57,7 +56,7 @@ class MacDiffConfig(MethodConfig):
     condition: Condition = "local_global"  # what hidden (and visible) tokens are told: see condition_map
     condition_dropout: float = Field(0.1, ge=0, le=1)  # share of bodies whose condition is zeros
     layer_mask: float = Field(0.0, ge=0, le=1)  # probability that one modulation gets zeros, for a whole batch
-    decoder_depth: Depth = 5
+    decoder_depth: int = Field(5, ge=1, le=1000)
     schedule: noise.ScheduleName = "inverse_cosine"
     schedule_tau: float = Field(1.0, ge=-1, lt=noise.TAU_END)  # -1 cosine, 1 inverse cosine; read by "family" alone
     diffusion_steps: int = Field(1000, ge=1, le=100_000)

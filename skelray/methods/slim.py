@@ -41,7 +41,6 @@ from skelray.layers.encoder import must_divide
 from skelray.layers.prototypes import TwoHeads
 from skelray.layers.rows import koleo
 from skelray.method import Method, MethodConfig
-from skelray.schema import Depth, Width
 from skelray.skeletons import Skeleton
 from skelray.trainable import Losses
 
@@ -73,9 +72,9 @@ class SLiMConfig(MethodConfig):
     tube_minimum: float = Field(8.0, gt=0)  # tokens, in a global view; in proportion to the frames of others
     tube_maximum: float = Field(100.0, gt=0)
     prototypes: int = Field(65_536, ge=2, le=2**24)
-    head_width: Width = 2048
-    bottleneck: Width = 256
-    head_depth: Depth = 3
+    head_width: int = Field(2048, ge=1, le=65_536)
+    bottleneck: int = Field(256, ge=1, le=65_536)
+    head_depth: int = Field(3, ge=1, le=1000)
     separate_heads: bool = True
     balance: Literal["sinkhorn", "centring"] = "sinkhorn"
     sinkhorn_iterations: int = Field(3, ge=1)

@@ -51,7 +51,10 @@ def save(weights: Weights, out: Path, facts: Facts | None = None, *, force: bool
     except OSError as error:
         raise BadInput(f"{out} cannot be made: {error.strerror}") from None
     try:
-        folder.write(Weights(method, skeleton, weights.origin, parts, buffers), place / "weights")
+        try:
+            folder.write(Weights(method, skeleton, weights.origin, parts, buffers), place / "weights")
+        except BadInput as error:
+            raise BadInput(str(error).replace(str(place / "weights"), str(out))) from None
         written(place / "weights", place / "model", weights)
         (place / "model" / CARD).write_text(model_card.text(weights, facts), encoding="utf-8")
         folder.take_place(place / "model", out)
