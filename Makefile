@@ -1,6 +1,8 @@
 # Everything runs in a private environment, .venv, with the versions of constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two processes of one thread each: a file's tests stay together, with the stores that they share.
+TWO := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: install sweep test fast lint types floors ui clean
 
@@ -15,11 +17,12 @@ install: .venv/.installed
 sweep: install          ## a small sweep of AMR on synthetic skeletons
 	$(BIN)/python -m skelray.sweep search_spaces/amr.yaml
 
-test: install           ## every test
-	$(BIN)/python -m pytest
+test: install           ## every test; those that start a Ray cluster last, one after the other
+	$(TWO) -m 'not ray'
+	$(BIN)/python -m pytest -m ray
 
 fast: install           ## the tests that take less than ten seconds each
-	$(BIN)/python -m pytest -m 'not slow'
+	$(TWO) -m 'not slow'
 
 lint: install
 	$(BIN)/ruff check .

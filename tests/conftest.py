@@ -11,6 +11,7 @@ import torch
 
 from skelray.batch import Batch
 from skelray.cost import cost
+from skelray.data import readers, store
 from skelray.rng import generator
 from skelray.skeletons import Skeleton
 
@@ -38,6 +39,29 @@ def five_joints() -> Skeleton:
         mirror=((2, 3),),
         parts={"trunk": (0, 1, 4), "arm_left": (2,), "arm_right": (3,)},
     )
+
+
+@pytest.fixture(scope="session")
+def imported(shared_data, tmp_path_factory) -> Callable[[str], store.Store]:
+    """The stores of the real data sets by the names of their readers, each imported once."""
+    folder = tmp_path_factory.mktemp("imported")
+    places = {"nw_ucla": "nw-ucla", "utd_mhad": "utd-mhad", "msrc12": "msrc12.npz", "ntu_skeleton": "samples/ntu_raw"}
+
+    @cache
+    def found(reader: str) -> store.Store:
+        source = readers.load(reader).read(shared_data / places[reader])
+        path = folder / f"{reader}.arrow"
+        told = {"units": source.units, "frame_rate": source.frame_rate, "licence": source.licence}
+        store.write(path, source.clips, source.skeleton, source.name, source.classes, source.transforms, about=told)
+        return store.open(path)
+
+    return found
+
+
+@pytest.fixture(scope="session")
+def synthetic_stores(tmp_path_factory) -> Path:
+    """A folder for SKELRAY_STORES, where each synthetic set is built when it is first asked for and then lies ready."""
+    return tmp_path_factory.mktemp("synthetic")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,11 @@ from skelray.sweep.places import Places
 from skelray.sweep.preflight import Machine
 
 
+@pytest.fixture(autouse=True)
+def stores(synthetic_stores, monkeypatch):
+    monkeypatch.setenv("SKELRAY_STORES", str(synthetic_stores))
+
+
 @pytest.mark.parametrize(
     ("sets", "told"),
     [
@@ -31,33 +36,29 @@ from skelray.sweep.preflight import Machine
 )
 def test_bad_input_is_refused_before_anything_is_made(tmp_path, monkeypatch, sets, told):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
-    (tmp_path / "stores").mkdir()
     small = ["data.store=synthetic-small"] if not sets[0].startswith("data.store") else []
     with pytest.raises(BadInput) as caught:
         driver.sweep(REPOSITORY / "search_spaces/amr.yaml", sets=[*small, *sets])
     assert told in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["stores"]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1", "ray://127.0.0.1:10001", "127.0.0.1:123456"])
 def test_an_address_where_no_cluster_is_is_refused_before_anything_is_made(tmp_path, monkeypatch, address):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
     with pytest.raises(BadInput, match="--address"):
         driver.sweep(REPOSITORY / "search_spaces/amr.yaml", sets=["data.store=synthetic-small"], address=address)
-    assert [path.name for path in tmp_path.iterdir()] == ["stores"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_tracking_uri_that_does_not_answer_is_refused_before_anything_is_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
     with pytest.raises(BadInput, match="--tracking-uri"):
         driver.sweep(
             REPOSITORY / "search_spaces/amr.yaml", sets=["data.store=synthetic-small"],
             tracking_uri="http://127.0.0.1:9",
         )  # fmt: skip
-    assert [path.name for path in tmp_path.iterdir()] == ["stores"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_payload_is_plain_json_with_absolute_paths(tmp_path, monkeypatch):
@@ -70,7 +71,6 @@ def test_the_payload_is_plain_json_with_absolute_paths(tmp_path, monkeypatch):
 
 def test_a_searched_batch_is_held_against_the_data_and_the_workers_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
     batches = "method: mamp\nbase: {{train: {{batch: 64}}}}\nsearch: {{train.batch: {{kind: choice, values: {}}}}}\n"
     common = {"under": REPOSITORY / "sweeps/quick.yaml", "tracking_uri": "none"}
     (tmp_path / "space.yaml").write_text(batches.format([64, 100000]))

@@ -95,6 +95,7 @@ def test_every_split_that_the_page_shows_is_one(tmp_path):
         assert {clip.sides[split] for clip in clips} == {0, 1}
 
 
+@pytest.mark.ray
 @pytest.mark.slow
 def test_a_sweep_runs_from_the_command_line_alone(imported, tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from tiny_store import tiny_clips, tiny_store
 
 from skelray.data import held_out, locate, splits, store
-from skelray.data.readers import nw_ucla
 from skelray.errors import BadInput
 
 LANDED = [  # set, split, val_subjects, subjects held out under the seeds 0, 1, 2
@@ -24,13 +23,11 @@ LANDED = [  # set, split, val_subjects, subjects held out under the seeds 0, 1, 
 
 
 @pytest.fixture(scope="module")
-def stores(shared_data, tmp_path_factory):
-    found = nw_ucla.read(shared_data / "nw-ucla")
-    path = tmp_path_factory.mktemp("stores") / "nw-ucla.arrow"
-    store.write(path, found.clips, found.skeleton, found.name, found.classes, found.transforms)
+def stores(imported, synthetic_stores):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SKELRAY_STORES", str(path.parent))
-        yield {name: store.open(locate.find(name)) for name in ("nw-ucla", "synthetic", "synthetic-small")}
+        patch.setenv("SKELRAY_STORES", str(synthetic_stores))
+        made = {name: store.open(locate.find(name)) for name in ("synthetic", "synthetic-small")}
+    return made | {"nw-ucla": imported("nw_ucla")}
 
 
 @pytest.mark.parametrize(("name", "split", "least", "held"), LANDED)

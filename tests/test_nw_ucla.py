@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from mutated import copies, survivors
 from written_nw_ucla import nw_ucla_file
 
-from skelray.data import readers, splits, store
+from skelray.data import readers, splits
 from skelray.errors import BadInput
 
 NW_UCLA = readers.load("nw_ucla")
@@ -22,11 +22,8 @@ AS_DELIVERED = "25293277080e3f60cefb06370b7d811c1ee04d8e6ea31f9923fe71371035f487
 
 
 @pytest.fixture(scope="module")
-def real_nw_ucla(shared_data, tmp_path_factory):
-    found = NW_UCLA.read(shared_data / "nw-ucla")
-    path = tmp_path_factory.mktemp("stores") / "nw-ucla.arrow"
-    store.write(path, found.clips, found.skeleton, found.name, found.classes, found.transforms)
-    return store.open(path)
+def real_nw_ucla(imported):
+    return imported("nw_ucla")
 
 
 def test_the_real_nw_ucla_has_its_known_counts(real_nw_ucla, tmp_path):

@@ -66,17 +66,16 @@ def test_every_method_can_be_had_for_every_layout(method, tmp_path):
         refuse_other_bodies(plan(method, *sets, "only_points=true"), stored(body, tmp_path))
 
 
-def test_a_sweep_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+def test_a_sweep_is_refused_before_anything_is_made(synthetic_stores, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SKELRAY_STORES", str(tmp_path / "stores"))
-    (tmp_path / "stores").mkdir()
+    monkeypatch.setenv("SKELRAY_STORES", str(synthetic_stores))
     with pytest.raises(BadInput, match=r"sjepa on synthetic-small: method.trunk: no joint 'nose'"):
         driver.sweep(
             REPOSITORY / "search_spaces/sjepa.yaml",
             sets=["data.store=synthetic-small", "method.trunk=[nose, head]"],
             tracking_uri="none",
         )
-    assert [path.name for path in tmp_path.iterdir()] == ["stores"]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("method", ["macdiff", "umd"])

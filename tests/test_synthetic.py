@@ -6,17 +6,17 @@ import torch
 
 from skelray import skeletons
 from skelray.batch import test_view
-from skelray.data import loader, splits, store, synthetic
+from skelray.data import loader, locate, splits, store, synthetic
 
 KINECT25 = skeletons.layout("kinect25")
 FINGERPRINT = "ad73aaf5745f069590441a7697c30c84ea6167fc65a93e419b65b00a98165e13"
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    path = tmp_path_factory.mktemp("stores") / "synthetic.arrow"
-    synthetic.build(path)
-    return store.open(path)
+def whole(synthetic_stores):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKELRAY_STORES", str(synthetic_stores))
+        return store.open(locate.find("synthetic"))
 
 
 def test_it_has_what_its_documentation_says(whole):

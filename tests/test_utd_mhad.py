@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from mutated import copies, survivors
 from written_utd import utd_content, utd_file
 
-from skelray.data import readers, splits, store
+from skelray.data import readers, splits
 from skelray.data.store import Store
 from skelray.errors import BadInput
 
@@ -20,11 +20,8 @@ UTD = readers.load("utd_mhad")
 
 
 @pytest.fixture(scope="session")
-def real_utd(shared_data, tmp_path_factory) -> Store:
-    found = UTD.read(shared_data / "utd-mhad")
-    path = tmp_path_factory.mktemp("stores") / "utd-mhad.arrow"
-    store.write(path, found.clips, found.skeleton, found.name, found.classes, found.transforms)
-    return store.open(path)
+def real_utd(imported) -> Store:
+    return imported("utd_mhad")
 
 
 def test_the_real_utd_mhad_has_its_known_counts(real_utd):

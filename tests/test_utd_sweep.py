@@ -58,6 +58,7 @@ def test_the_sweep_is_small_and_holds_out_two_of_the_four_people_that_train(impo
     assert len(selection.train) >= 3 * 64  # some batches of an epoch
 
 
+@pytest.mark.ray
 @pytest.mark.slow
 def test_the_sweep_runs_from_the_command_line_alone(imported, tmp_path):
     words = [f"--set=trial.data.store={imported}", *(f"--set={key}={value}" for key, value in TINY.items())]
