@@ -211,8 +211,8 @@ class Results:
         if "device_seconds" not in table:
             held = self.sweep().get("resources") or {}
             devices = held.get("workers", 1) * (held.get("gpus") or held.get("cpus", 1))
-            table = table.assign(flops=math.nan, device_seconds=table["seconds"] * devices)
-        return table
+            table = table.assign(device_seconds=table["seconds"] * devices)
+        return table if "flops" in table else table.assign(flops=math.nan)
 
     def _read_table(self, name: str, columns: Mapping[str, Any], single: str | None = None) -> pd.DataFrame:
         filled = set(columns) - {"value", "reason"}

@@ -8,6 +8,7 @@ import pytest
 
 from skelray import yaml_file
 from skelray.errors import BadInput
+from skelray.report import blocks, sections
 
 
 @pytest.fixture
@@ -118,3 +119,19 @@ def test_a_folder_in_place_of_a_file_is_told(results, name):
     (results.folder / name).mkdir()
     with pytest.raises(BadInput, match=f"{name} cannot be read: Is a directory"):
         {"curves.json": results.curves, "costs.json": results.costs}[name]()
+
+
+@pytest.mark.parametrize("name", ["trials", "finals"])
+def test_flops_that_a_table_lacks_are_unknown_and_seconds_stay_what_they_were(results, name):
+    path = results.folder / f"{name}.parquet"
+    before = getattr(results, name)()["device_seconds"].tolist()
+    without("flops")(pd.read_parquet(path)).to_parquet(path, index=False)
+    found = getattr(results, name)()
+    assert found["flops"].isna().all()
+    assert found["device_seconds"].tolist() == pytest.approx(before, nan_ok=True)
+
+
+def test_a_leaderboard_without_the_count_of_clean_clips_says_nothing_of_it(results):
+    path = results.folder / "finals.parquet"
+    all_of("test/clips_clean", None)(pd.read_parquet(path)).to_parquet(path, index=False)
+    assert "remain" not in blocks.markdown([sections.leaderboard(results)])

@@ -112,10 +112,10 @@ def _intervals(results: Results) -> list[Block]:
 
 def _sizes(results: Results) -> str:
     finals = results.finals()
-    if not {"test/clips", "test/clips_clean"} <= set(finals.columns) or finals["test/clips"].isna().all():
+    sizes = [finals[column].max() for column in ("test/clips_clean", "test/clips") if column in finals]
+    if len(sizes) < 2 or any(map(pd.isna, sizes)):
         return ""
-    whole, clean = (int(finals[column].max()) for column in ("test/clips", "test/clips_clean"))
-    return f": {clean:,} of {whole:,} remain"
+    return f": {int(sizes[0]):,} of {int(sizes[1]):,} remain"
 
 
 def setting(sweep: dict[str, Any]) -> Part:
