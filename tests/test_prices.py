@@ -160,3 +160,18 @@ def test_what_cannot_be_paid_or_measured_is_refused_before_anything_is_made(path
     with pytest.raises(BadInput, match=r"budget\.share: 1 FLOPs for each trial of mamp"):
         metering.of(shared(path, "flops", 3.0, 1), results, (PLACED, FINAL), lambda *_: {}, "f")
     assert not results.folder.exists()
+
+
+@pytest.mark.parametrize(("kept", "said"), [
+    (3, "seconds: Input should be a valid dictionary"),
+    ({"skeletonmae": 3}, "seconds.skeletonmae: Input should be a valid dictionary"),
+    ({"skeletonmae": {"clip": 0}}, "seconds.skeletonmae.clip: Input should be greater than 0"),
+    ({"skeletonmae": {"clip": 1.0}}, "seconds.skeletonmae.look: Field required"),
+])  # fmt: skip
+def test_costs_that_were_edited_are_refused_with_their_key(path, tmp_path, kept, said):
+    results = Results(tmp_path / "r")
+    results.folder.mkdir()
+    results.write_costs({"seconds": kept})
+    with pytest.raises(BadInput, match=r"costs\.json: ") as caught:
+        metering.of(shared(path), results, (PLACED, FINAL), lambda *_: pytest.fail("measured"), "f")
+    assert said in str(caught.value)

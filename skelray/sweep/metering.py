@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from skelray.data import folds, locate, store
 from skelray.errors import BadInput
 from skelray.results import Results
@@ -27,14 +29,27 @@ def of(
     meter = Meter.of(plan, opened, folds.choose(data, opened), placements)
     listed = {method: _listed(plan, method) for method in plan.spaces}
     if plan.sweep.budget.unit == "seconds":
-        known = results.costs().get("seconds", {})
+        known = _kept(results)
         for method, (first, *_) in listed.items():
-            found = known.get(method) or _measured(method, first, placements[0], measure, fingerprint, meter)
-            meter.paces[method] = Pace.model_validate(found)
+            meter.paces[method] = known.get(method) or Pace.model_validate(
+                _measured(method, first, placements[0], measure, fingerprint, meter)
+            )
     if plan.sweep.budget.unit != "clips":
         prices = {m: [(cfg.train.batch, meter.price(cfg)) for cfg in configs] for m, configs in listed.items()}
         refuse_unaffordable(plan.sweep.budget, {method: plan.trials(method) for method in plan.spaces}, prices)
     return meter
+
+
+def _kept(results: Results) -> dict[str, Pace]:
+    """The paces that a sweep which goes on was begun with."""
+    try:
+        return TypeAdapter(dict[str, Pace]).validate_python(results.costs().get("seconds", {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, ("seconds", *first["loc"])))
+        raise BadInput(
+            f"{results.folder / 'costs.json'}: {key}: {first['msg']}; trials were shared out by it"
+        ) from None
 
 
 def _listed(plan: Plan, method: str) -> list[TrialConfig]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from pydantic import Field
 
 from skelray import cost, methods
 from skelray.data.splits import Selection
@@ -28,10 +29,10 @@ CLIPS = 2  # counted at once: of their four bodies a quarter is whole, as UMD's 
 class Pace(Strict):
     """How fast a method trains on the device that trains it, measured once; seconds of the whole trial's devices."""
 
-    clip: float  # seconds a clip, of one optimiser step after the first ones
-    look: float  # seconds of one validation
-    start: float  # seconds before the first step
-    flops: float  # of one clip of the trial that was measured
+    clip: float = Field(gt=0)  # seconds a clip, of one optimiser step after the first ones
+    look: float = Field(ge=0)  # seconds of one validation
+    start: float = Field(ge=0)  # seconds before the first step
+    flops: float = Field(gt=0)  # of one clip of the trial that was measured
     device: str  # what it ran on
 
 
