@@ -71,9 +71,9 @@ def leaderboard(results: Results) -> Part:
 
 def _left_out(protocol: str, methods: list[str]) -> str:
     why = {
-        "generation": "they generate no clips that could be held against real ones",
-        "semi": "they make no further labelled clips, which were asked for",
-    }.get(protocol, "they cannot be measured by it")
+        "generation": "nothing is generated that could be held against real clips",
+        "semi": "no further labelled clips can be made, which were asked for",
+    }.get(protocol, "no figure can be had there")
     return (
         f"{protocol} was asked for and is left out for {', '.join(methods)}: {why}. Where a table has a place for"
         " such a figure, a dash stands there."
