@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_up_predictions import coins, predictions
 
-from skelray.report import by_class, comparisons
+from skelray.report import by_class, comparisons, html
 from skelray.report.blocks import Folded, Items, Table, Title, markdown
 from skelray.results import Results
 from skelray.statistics.compare import compare_all
@@ -115,3 +115,10 @@ def test_classes_have_their_names_and_the_matrix_counts_draws():
     assert "over 3 seeds and 3 draws of labels" in matrix.caption
     cells = [[int(cell.split(">")[1].split("<")[0]) for cell in row[1:]] for row in matrix.rows]
     assert np.sum(cells) == 3 * 3 * 40
+
+
+def test_one_pair_needs_no_correction(tmp_path):
+    results = full.folder(tmp_path / "r", trials=2, methods=("amr", "mamp"))
+    text = html.text(results, [comparisons.part(results, *comparisons.comparisons(results))])
+    assert "Pairs under linear: differences in points<" in text
+    assert "over 1 pair" not in text

@@ -170,8 +170,9 @@ def _details(each: Comparison, place: int) -> list[Block]:
     )
     if not each.pairs:
         return [methods]
+    corrected = f", p after Holm's correction over {each.tests} pairs" if each.tests > 1 else ""
     pairs = Table(
-        f"Pairs under {each.protocol}: differences in points, p after Holm's correction over {each.tests} pairs",
+        f"Pairs under {each.protocol}: differences in points{corrected}",
         ["pair", "difference", "95 % interval", "p alone", "p corrected", "95 % bootstrap", "Cohen's h", "odds ratio",
          "McNemar p, these runs"],
         [_pair(pair) for pair in each.pairs],
