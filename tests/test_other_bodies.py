@@ -22,9 +22,9 @@ LAYOUTS = {
 
 
 def stored(name, folder):
-    """Two clips of two frames, one and two bodies."""
+    """Two clips of two frames, one body to train on and two to test."""
     shape = 2, len(LAYOUTS[name].joints), LAYOUTS[name].channels
-    clips = [Clip(f"{n}", np.ones((n, *shape), np.float32), 0, subject=n) for n in (1, 2)]
+    clips = [Clip(f"{n}", np.ones((n, *shape), np.float32), 0, subject=n, sides={"xsub": n - 1}) for n in (1, 2)]
     store.write(folder / f"{name}.arrow", clips, LAYOUTS[name], name, ("walk",))
     return store.open(folder / f"{name}.arrow")
 

@@ -90,13 +90,13 @@ def found(x: Float[Tensor, "B T V C"], patch: int, hidden: Bool[Tensor, "B P"]) 
 
 def refuse(frames: int, patch: int, ratio: float, tau: float) -> None:
     """Raise BadInput for numbers that make no mask."""
+    if frames > MOST:
+        raise BadInput(f"--frames {frames}: a page holds at most {MOST}")
     try:
         EncoderConfig(frames=frames, patch=patch)
     except ValidationError as error:
         told = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise BadInput(f"--frames {frames} --patch {patch}: {told}") from None
-    if frames > MOST:
-        raise BadInput(f"--frames {frames}: a page holds at most {MOST}")
     if not 0 < ratio < 1:
         raise BadInput(f"--ratio {ratio:g}: a share between 0 and 1 is due")
     if not 0 < tau < inf:
