@@ -16,12 +16,12 @@ from skelray.encoder import Bench
 from skelray.errors import BadInput
 from skelray.evaluate import kept
 from skelray.evaluate.case import Case, Outcome, together
+from skelray.ledger import FILE as LEDGER
 from skelray.measure import EvaluateConfig
 from skelray.train import Diverged
 from skelray.weights import named
 
-FILE, LEDGER = "evaluation.json", "test_ledger.jsonl"
-UNFINISHED = "unfinished.jsonl"  # what a stopped evaluation had measured: the same command takes it over
+FILE = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _measured(
     case = bench.case
     encoder.refuse_unfit(case, cfg)
     parts, seconds = dict[str, Outcome](), dict[str, float]()
-    progress, failed = resume.Kept(out / UNFINISHED), ""
+    progress, failed = resume.Kept(out), ""
     known = progress.known()
     for protocol in cfg.protocols:
         settings = getattr(cfg, protocol)
@@ -96,7 +96,7 @@ def _measured(
                 failed = f"{name}: {protocol} cannot be measured: {error}"
                 break
             before = {"seconds": time.perf_counter() - start, "outcome": kept.plain(fresh)}
-            noted(progress, key, before)
+            progress.add(key, before)
         parts[protocol], seconds[protocol] = kept.outcome(before["outcome"]), before["seconds"]
     if failed and not parts:
         raise BadInput(failed)
@@ -104,26 +104,11 @@ def _measured(
     try:
         write(out, found, case)
     except OSError as error:
-        raise unwritten(out, error) from None
+        raise resume.unwritten(out, error) from None
     progress.forget()
     if failed:
         raise BadInput(f"{failed}; {out / FILE} has what was measured before: {', '.join(parts)}")
     return found
-
-
-def noted(progress: resume.Kept, key: str, found: dict[str, Any]) -> None:
-    """Keep what a protocol found for the same command, if this one is stopped before the last. Raises BadInput."""
-    try:
-        progress.add(key, found)
-    except OSError as error:
-        raise BadInput(f"--out {progress.path.parent} cannot be written: {error.strerror}") from None
-
-
-def unwritten(out: Path, error: OSError) -> BadInput:
-    """What to tell of a full disk."""
-    return BadInput(
-        f"--out {out} cannot be written: {error.strerror or error}; the same command goes on from {UNFINISHED}"
-    )
 
 
 def described(name: str, bench: Bench, case: Case, cfg: EvaluateConfig, test: bool) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def table(path: Path, known: Mapping[str, Any], filled: Collection[str], single:
         place = found.column_names.index(name)
         try:
             column = found.column(name).cast(kind)
-        except (pa.ArrowException, NotImplementedError) as error:
+        except pa.ArrowException as error:
             raise BadInput(
                 f"{path}: the column {name!r} does not hold {kind} ({str(error).splitlines()[0]})"
             ) from error

@@ -32,12 +32,24 @@ def alone(place: Path, busy: str) -> Iterator[None]:
         os.close(handle)
 
 
-class Kept:
-    """What was found so far, as JSON lines of a key and what belongs to it. The key says all that a finding depends on,
-    so that findings of another command are never taken for this one's."""
+UNFINISHED = "unfinished.jsonl"  # in a folder of findings: what a stopped command had found
 
-    def __init__(self, path: Path):
-        self.path = path
+
+def unwritten(out: Path, error: OSError) -> BadInput:
+    """What to tell of a full disk when everything is found and kept."""
+    return BadInput(
+        f"--out {out} cannot be written: {error.strerror or error}; the same command goes on from {UNFINISHED}"
+    )
+
+
+class Kept:
+    """What was found so far for a folder, as JSON lines of a key and what belongs to it.
+
+    The key says all that a finding depends on, so that findings of another command are never taken for this one's.
+    """
+
+    def __init__(self, out: Path):
+        self.path = out / UNFINISHED
 
     def known(self) -> dict[str, Any]:
         """Key -> what was found; a line that was cut short, or is none of ours, says nothing."""
@@ -53,10 +65,13 @@ class Kept:
         return found
 
     def add(self, key: str, found: Any) -> None:
-        """Keep a finding. Raises OSError on a full disk."""
-        torn = self.path.is_file() and self.path.read_bytes()[-1:] not in (b"", b"\n")
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("\n" * torn + json.dumps({"key": key, "found": found}) + "\n")
+        """Keep a finding. Raises BadInput on a full disk."""
+        try:
+            torn = self.path.is_file() and self.path.read_bytes()[-1:] not in (b"", b"\n")
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n" * torn + json.dumps({"key": key, "found": found}) + "\n")
+        except OSError as error:
+            raise BadInput(f"--out {self.path.parent} cannot be written: {error.strerror}") from None
 
     def forget(self) -> None:
         """Everything is where it belongs: nothing is left to take over."""

@@ -16,6 +16,7 @@ import torch
 from skelray import atomic, encoder, evaluate, measure, resume
 from skelray.encoder import Bench, Target
 from skelray.errors import BadInput
+from skelray.ledger import FILE as LEDGER
 from skelray.measure import EvaluateConfig
 from skelray.report.tables import measured
 from skelray.train import Diverged
@@ -24,8 +25,7 @@ from skelray.weights.folder import Weights
 from skelray.weights.named import Named
 from skelray.weights.tensors import built
 
-TABLE, PAGE, LEDGER = "transfer.json", "transfer.md", "test_ledger.jsonl"
-UNFINISHED = "unfinished.jsonl"  # the rows of a transfer that was stopped: the same command takes them over
+TABLE, PAGE = "transfer.json", "transfer.md"
 Row = dict[str, Any]
 
 
@@ -57,13 +57,14 @@ def run(
         asked = list(pairs(sources, targets, cfg, floor, test, out, device, seed))
         for each in asked:
             encoder.refuse_unfit(each.bench.case, cfg)
-        rows, kept = list[Row](), resume.Kept(out / UNFINISHED) if out is not None else None
+        rows, kept = list[Row](), resume.Kept(out) if out is not None else None
         known = kept.known() if kept else {}
         for each in asked:
             key = encoder.identity(each.bench, cfg.model_dump(mode="json"), each.source, each.floor)
             if (found := known.get(key)) is None:
                 found = row(each, cfg)
-                keep(kept, key, found)
+                if kept is not None:
+                    kept.add(key, found)
             rows.append(found)
             told(found)
         if out is not None:
@@ -139,16 +140,6 @@ def row(pair: Pair, cfg: EvaluateConfig) -> Row:
     }
 
 
-def keep(kept: resume.Kept | None, key: str, found: Row) -> None:
-    """Add a row to those that the same command takes over if it is stopped before the last. Raises BadInput."""
-    if kept is None:
-        return
-    try:
-        kept.add(key, found)
-    except OSError as error:
-        raise BadInput(f"--out {kept.path.parent} cannot be written: {error.strerror}") from None
-
-
 def named_in_table(each: Row) -> str:
     """What a line of a table is called."""
     return f"{each['from']}, untrained" if each["floor"] else str(each["from"])
@@ -177,10 +168,8 @@ def write(out: Path, rows: Sequence[Row]) -> None:
     try:
         _write(out, rows)
     except OSError as error:
-        raise BadInput(
-            f"--out {out} cannot be written: {error.strerror or error}; the same command goes on from {UNFINISHED}"
-        ) from None
-    resume.Kept(out / UNFINISHED).forget()
+        raise resume.unwritten(out, error) from None
+    resume.Kept(out).forget()
 
 
 def _write(out: Path, rows: Sequence[Row]) -> None:

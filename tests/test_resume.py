@@ -10,19 +10,21 @@ from skelray.errors import BadInput
 from skelray.resume import Kept, alone
 
 HOLDING = """
-import sys, time
+import sys
 from pathlib import Path
 from skelray.resume import alone
 with alone(Path(sys.argv[1]), "busy"):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 @pytest.mark.parametrize("name", ["", "file"])
 def test_a_place_is_held_by_one_process_until_it_ends_or_is_killed(tmp_path, name):
     place = tmp_path / name
-    other = subprocess.Popen([sys.executable, "-c", HOLDING, place], stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, place], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(BadInput, match="somebody works here"), alone(place, "somebody works here"):
@@ -37,7 +39,7 @@ def test_a_place_is_held_by_one_process_until_it_ends_or_is_killed(tmp_path, nam
 
 
 def test_findings_come_back_and_a_line_that_was_cut_off_costs_itself_alone(tmp_path):
-    kept = Kept(tmp_path / "unfinished.jsonl")
+    kept = Kept(tmp_path)
     assert kept.known() == {}
     kept.add("one", {"accuracy": 0.1 + 0.2})
     with kept.path.open("a") as file:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from skelray.statistics.correction import groups, holm, nemenyi, ranks
+from skelray.statistics.correction import groups, holm, holm_of_tested, nemenyi, ranks
 
 shares = some.lists(some.floats(0, 1), max_size=12)
 
@@ -69,3 +69,9 @@ def test_groups_are_the_longest_stretches_without_a_difference():
 def test_a_difference_across_a_group_is_not_drawn_over():
     """a and c are told apart, though neither is from b: no bar covers both."""
     assert groups(["a", "b", "c"], {("c", "a"): True}) == (("a", "b"), ("b", "c"))
+
+
+def test_what_was_not_tested_is_not_corrected_and_does_not_count():
+    found, tests = holm_of_tested([0.01, None, 0.04])
+    assert (found, tests) == ([pytest.approx(0.02), None, pytest.approx(0.04)], 2)
+    assert holm_of_tested([None]) == ([None], 0)

@@ -23,6 +23,7 @@ from skelray.data.splits import Indices
 from skelray.data.store import Store
 from skelray.errors import BadInput, near
 from skelray.evaluate.features import of_clips
+from skelray.ledger import FILE as LEDGER
 from skelray.weights import named
 from skelray.weights.folder import Weights
 from skelray.weights.named import Named
@@ -71,7 +72,7 @@ def export(
     looks = looked(found.weights, stream)
     wanted = chosen(found.weights, opened, split, tuple(sides))
     test = wanted.count("test")
-    ledger = (found.results / "test_ledger.jsonl" if found.results else beside(out)) if test else None
+    ledger = (found.results / LEDGER if found.results else beside(out)) if test else None
     method = found.weights.method.to(device)
     manifest = {
         "format": 1,

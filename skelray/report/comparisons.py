@@ -15,10 +15,10 @@ from skelray.report import svg, tables
 from skelray.report.blocks import Block, Folded, Items, Part, Picture, Table, Title, Warn
 from skelray.results import Results
 from skelray.statistics.compare import Comparison, Method, Pair, compare
-from skelray.statistics.correction import Ranks, holm
+from skelray.statistics.correction import LEVEL, Ranks, holm_of_tested
 from skelray.statistics.intervals import Interval, NoInterval, seeds
 from skelray.statistics.runs import by_share
-from skelray.statistics.sentences import LEVEL, points
+from skelray.statistics.sentences import points
 
 MANY = 10  # pairs, from which on not every sentence is shown at once
 UNKNOWN = -1  # subject of a clip, as stores write it
@@ -108,9 +108,13 @@ def _family(each: Comparison, selected: bool, chosen: str) -> str:
 
 def _others(found: Mapping[str, Comparison]) -> list[Block]:
     """A line for each protocol but the first, and all of it folded."""
-    tested = [(name, pair) for name, each in found.items() for pair in each.pairs if pair.difference.p is not None]
-    adjusted = holm([pair.difference.p or 0.0 for _, pair in tested])
-    kept = {(name, pair.first, pair.second) for (name, pair), p in zip(tested, adjusted, strict=True) if p < LEVEL}
+    every = [(name, pair) for name, each in found.items() for pair in each.pairs]
+    adjusted, tests = holm_of_tested([pair.difference.p for _, pair in every])
+    kept = {
+        (name, pair.first, pair.second)
+        for (name, pair), p in zip(every, adjusted, strict=True)
+        if p is not None and p < LEVEL
+    }
     rows, folded = [], list[Block]()
     for place, (name, each) in enumerate(found.items()):
         if not place:
@@ -120,10 +124,10 @@ def _others(found: Mapping[str, Comparison]) -> list[Block]:
         rows.append([name, str(each.tests), str(len(apart)), str(still), "; ".join(apart) or "-"])
         inside: list[Block] = [Title(f"Under {name}"), *_told(each, place)]
         folded.append(Folded(f"Under {name}: every pair and its numbers", inside))
-    together = f"over all {len(tested)} pairs"
+    together = f"over all {tests} pairs"
     lead = (
         "Each of these is corrected over its own pairs alone. Who looks through them for the one that pleases has as"
-        f" many chances to be wrong: what stands when all {len(tested)} pairs of all protocols are corrected together"
+        f" many chances to be wrong: what stands when all {tests} pairs of all protocols are corrected together"
         " has a column of its own."
     )
     heads = ["protocol", "pairs tested", "told apart", together, "which"]

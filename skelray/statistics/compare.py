@@ -9,11 +9,11 @@ import pandas as pd
 
 from skelray.errors import BadInput
 from skelray.statistics.classes import ClassAccuracy, confusion, per_class
-from skelray.statistics.correction import Ranks, holm, ranks
+from skelray.statistics.correction import LEVEL, Ranks, holm_of_tested, ranks
 from skelray.statistics.intervals import FEWEST_DRAWS, FEWEST_SEEDS, RESAMPLES, Bounds, Spread, bootstrap, spread
 from skelray.statistics.paired import Difference, Effect, McNemar, combined, difference, effect, mcnemar
 from skelray.statistics.runs import Finals, Runs, by_share, finals
-from skelray.statistics.sentences import LEVEL, sentence
+from skelray.statistics.sentences import sentence
 
 FEW_SUBJECTS = 10  # resampling so few gives intervals that hold the truth in 78 to 92 of 100 (docs/statistics.md)
 
@@ -90,17 +90,15 @@ def compare(table: pd.DataFrame, protocol: str, *, resamples: int = RESAMPLES, s
     order = sorted(zip(methods, found.runs, strict=True), key=lambda each: (-each[0].accuracy.mean, each[0].name))
     both = list(combinations([runs for _, runs in order], 2))
     told = [difference(one.right, other.right, groups) for one, other in both]
-    tested = [each.p for each in told if each.p is not None]
-    corrected = iter(holm(tested))
+    corrected, tests = holm_of_tested([each.p for each in told])
     pairs = []
-    for (one, other), each in zip(both, told, strict=True):
-        p = next(corrected) if each.p is not None else None
+    for (one, other), each, p in zip(both, told, corrected, strict=True):
         draw = _draw(seed, protocol, one.method, other.method)
         interval = bootstrap([one.right, other.right], groups, draw, resamples=resamples)
-        pairs.append(_pair(one, other, each, interval, p, len(tested)))
+        pairs.append(_pair(one, other, each, interval, p, tests))
     subjects = None if groups is None else int(groups.max()) + 1
     return Comparison(
-        protocol, len(found.clips), subjects, found.classes, len(tested), tuple(method for method, _ in order),
+        protocol, len(found.clips), subjects, found.classes, tests, tuple(method for method, _ in order),
         tuple(pairs), _ranks(found.runs, pairs), tuple(_notes(found, subjects)), max(1, len(found.draws)),
     )  # fmt: skip
 

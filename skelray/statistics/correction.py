@@ -23,6 +23,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
+def holm_of_tested(p_values: Sequence[float | None]) -> tuple[list[float | None], int]:
+    """The same where some could not be tested (None, and None again), and over how many the correction was."""
+    tested = [p for p in p_values if p is not None]
+    adjusted = iter(holm(tested))
+    return [None if p is None else next(adjusted) for p in p_values], len(tested)
+
+
 @dataclass(frozen=True)
 class Ranks:
     """Data of a critical-difference diagram (Demsar 2006, JMLR 7): rank 1 is best, ties share the mean rank.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from skelray.errors import BadInput
-from skelray.statistics.correction import holm
+from skelray.statistics.correction import holm_of_tested
 from skelray.statistics.paired import difference
 from skelray.statistics.runs import finals
 from skelray.statistics.sentences import sentence
@@ -26,12 +26,8 @@ def gains(table: pd.DataFrame, protocol: str, baselines: Mapping[str, str]) -> l
         raise BadInput(f"predictions of {protocol}: there are none of {', '.join(lacking)}")
     pairs = [(found[method], found[baseline]) for method, baseline in baselines.items()]
     differences = [difference(one.right, other.right, told.groups) for one, other in pairs]
-    tested = [each.p for each in differences if each.p is not None]
-    corrected = iter(holm(tested))
+    corrected, tests = holm_of_tested([each.p for each in differences])
     return [
-        sentence(
-            one.method, other.method, each, None if each.p is None else next(corrected), len(tested),
-            (len(one.seeds), len(other.seeds)),
-        )
-        for (one, other), each in zip(pairs, differences, strict=True)
-    ]  # fmt: skip
+        sentence(one.method, other.method, each, p, tests, (len(one.seeds), len(other.seeds)))
+        for (one, other), each, p in zip(pairs, differences, corrected, strict=True)
+    ]

@@ -1,9 +1,8 @@
 """One plain sentence a pair of methods: who is better and by how much, that nothing can be told apart, or why not."""
 
+from skelray.statistics.correction import LEVEL
 from skelray.statistics.intervals import Interval, NoInterval, seeds
 from skelray.statistics.paired import Difference
-
-LEVEL = 0.05
 
 
 def sentence(

@@ -20,6 +20,7 @@ from skelray.data import folds, locate, splits, store
 from skelray.data.store import Store
 from skelray.errors import BadInput, Stopped
 from skelray.events import Journal
+from skelray.ledger import FILE as LEDGER
 from skelray.report import spent
 from skelray.results import Results
 from skelray.sweep import cluster, config, finals, metering, models, predicted, preflight, tracking
@@ -195,7 +196,7 @@ def _payload(plan: Plan, places: Places, data: dict[str, Any], protocols: dict[s
         "directory": os.getcwd(),
         "trials": str(places.runs.absolute() / "trials"),
         "ray": str(places.runs.absolute() / "ray"),
-        "ledger": str(places.results.absolute() / "test_ledger.jsonl"),
+        "ledger": str(places.results.absolute() / LEDGER),
         "fingerprint": data["fingerprint"],
         "protocols": protocols,  # of each method
         "peek": plan.sweep.final.peek,
